@@ -12,6 +12,7 @@ CREATE TABLE clients (
   payout_network text NOT NULL,
   wallet_address text NOT NULL,
   wallet_memo text,
+  partition int NOT NULL,
   revision bigint NOT NULL,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL,
@@ -37,8 +38,10 @@ CREATE TABLE client_accounts (
   last_seq bigint NOT NULL CHECK (last_seq >= 0),
   paid_seq bigint NOT NULL CHECK (paid_seq BETWEEN 0 AND last_seq),
   waiting_since timestamptz,
+  partition int NOT NULL,
   PRIMARY KEY (client_id, asset)
 ) WITH (fillfactor = 50);
+CREATE INDEX client_accounts_waiting ON client_accounts (partition) WHERE waiting_since IS NOT NULL;
 
 CREATE TABLE fee_schedule (
   valid_from timestamptz PRIMARY KEY,

@@ -1,0 +1,137 @@
+/**
+ * Loads the rows a transaction needs and writes back what it changed: one statement per table, whatever the number of
+ * rows. Lock order everywhere: consumer_position, client rows, payouts, conversions, wallet rows.
+ */
+import type { Codec } from '../schemas/codec.ts';
+import { partitionOf, RELAY_SHARDS } from '../schemas/partition.ts';
+import type { Db } from './db.ts';
+import { addTotals } from './sql/add-totals.ts';
+import { applyWalletDeltas } from './sql/apply-wallet-deltas.ts';
+import { setCreditBatch } from './sql/set-credit-batch.ts';
+import { wakeIntents } from './sql/wake-intents.ts';
+import { type WriteMode, writeRows } from './sql/write-rows.ts';
+import { columnList, decodeRow, encodeRows, type RowOf, recordset, type Table } from './table.ts';
+import * as t from './tables.ts';
+import type { Work } from './work.ts';
+
+/** Selects rows of one table into the work. `where` names columns of the table as `r.`; order is part of it when locking. */
+export async function load<T extends Table>(
+  tx: Db,
+  work: Work,
+  table: T,
+  where: string,
+  values: readonly unknown[],
+): Promise<RowOf<T>[]> {
+  const raw = await tx.query<Record<string, unknown>>(
+    `SELECT ${columnList(table, 'r.')} FROM ${table.name} r ${where}`,
+    values,
+    `load_${table.name}_${hashName(where)}`,
+  );
+  const rows = raw.map((row) => decodeRow(table, row));
+  work.load(table, rows);
+  return rows;
+}
+
+/** Prepared statements need a name that stands for their text. */
+function hashName(text: string): string {
+  let h = 5381;
+  for (let i = 0; i < text.length; i++) h = (Math.imul(h, 33) ^ text.charCodeAt(i)) >>> 0;
+  return h.toString(36);
+}
+
+/** The mutex of each client, in one order, then its policy as it is behind the lock. */
+export async function lockClients(tx: Db, work: Work, clientIds: readonly bigint[]): Promise<void> {
+  if (clientIds.length === 0) return;
+  const ids = [clientIds.map(String)];
+  await load(
+    tx,
+    work,
+    t.clientAccounts,
+    'WHERE r.client_id = ANY($1::bigint[]) ORDER BY r.client_id, r.asset FOR UPDATE',
+    ids,
+  );
+  await load(tx, work, t.clients, 'WHERE r.client_id = ANY($1::bigint[])', ids);
+}
+
+/** Rows for a transaction that changes position:open without a batch of its own: the partition's counter, locked. */
+export async function lockCreditCounter(tx: Db, work: Work, partition: number): Promise<void> {
+  const rows = await tx.query<{ credit_batch: bigint | string | number }>(
+    "SELECT credit_batch FROM consumer_position WHERE grp = 'accumulate' AND part = $1 FOR UPDATE",
+    [partition],
+    'lock_credit_counter',
+  );
+  if (!rows[0]) throw new Error(`partition ${partition} of accumulate has no position yet`);
+  work.partitionCounters.set(partition, BigInt(rows[0].credit_batch));
+}
+
+/** Tables in the order in which they are written, and how. Insert: a second row with the key is an error. */
+const WRITES: readonly [Table, WriteMode][] = [
+  [t.clients, 'upsert'],
+  [t.plans, 'upsert'],
+  [t.clientAccounts, 'upsert'],
+  [t.orders, 'upsert'],
+  [t.rates, 'insert'],
+  [t.pairLimits, 'upsert'],
+  [t.paymentStatus, 'upsert'],
+  [t.payoutAccumulation, 'insert'],
+  [t.clientEntries, 'insert'],
+  [t.payoutBatches, 'upsert'],
+  [t.conversions, 'upsert'],
+  [t.conversionRanges, 'insert'],
+  [t.swapOrders, 'upsert'],
+  [t.transfers, 'upsert'],
+  [t.transferTxs, 'upsert'],
+  [t.chainDeposits, 'upsert'],
+  [t.quarantined, 'upsert'],
+  [t.discrepancies, 'ignore'],
+  [t.glTransfers, 'insert'],
+  [t.wallets, 'upsert'],
+];
+
+/** Writes everything the work holds. Nothing of it is visible before the caller's COMMIT. */
+export async function write(tx: Db, work: Work, codec: Codec): Promise<void> {
+  work.closeAggregates();
+  await writeCreditBatches(tx, work);
+  for (const [table, mode] of WRITES) {
+    const rows = work.changed(table);
+    if (rows.length > 0) await writeRows(tx, table, rows, mode);
+  }
+  await addTotals(tx, work.totals);
+  await applyWalletDeltas(tx, work.walletDeltas);
+  await writeOutbox(tx, work, codec);
+  await wakeIntents(tx, [...work.intents.values()], work.now);
+}
+
+async function writeCreditBatches(tx: Db, work: Work): Promise<void> {
+  const rows: RowOf<typeof t.creditBatches>[] = [];
+  for (const [partition, sums] of work.positionDeltas) {
+    if (sums.eth === 0n && sums.usdt === 0n) continue;
+    const counter = work.partitionCounters.get(partition);
+    if (counter === undefined) throw new Error(`credit counter of partition ${partition} was not locked`);
+    rows.push({ partition, number: counter + 1n, eth: sums.eth, usdt: sums.usdt, at: work.now });
+  }
+  if (rows.length === 0) return;
+  await setCreditBatch(tx, rows);
+  await writeRows(tx, t.creditBatches, rows, 'insert');
+}
+
+async function writeOutbox(tx: Db, work: Work, codec: Codec): Promise<void> {
+  if (work.outbox.length === 0) return;
+  const rows = work.outbox.map((item) => ({
+    shard: partitionOf(item.key, RELAY_SHARDS),
+    topic: item.topic,
+    key: item.key,
+    event_id: item.value.event_id,
+    event_type: item.type,
+    value: codec.encode(item.topic, item.value as never),
+    headers: JSON.stringify(item.traceparent === null ? {} : { traceparent: item.traceparent }),
+    created_at: work.now,
+  }));
+  await tx.query(
+    `WITH written AS (INSERT INTO outbox (${columnList(t.outbox)})
+       SELECT ${columnList(t.outbox, 'x.')} FROM ${recordset(t.outbox, '$1')} ORDER BY x.ord RETURNING 1)
+     SELECT pg_notify('outbox', '') FROM (SELECT count(*) FROM written) w`,
+    [encodeRows(t.outbox, rows)],
+    'write_outbox',
+  );
+}
