@@ -32,7 +32,7 @@ export class SettingsError extends Error {
   override name = 'SettingsError';
   readonly problems: readonly string[];
   constructor(problems: readonly string[]) {
-    super(`settings: ${problems.join('; ')}`);
+    super(problems.length === 1 ? `setting ${problems[0]}` : `settings:\n  ${problems.join('\n  ')}`);
     this.problems = problems;
   }
 }

@@ -1,0 +1,13 @@
+/** The settings of this process: its environment and the files that NAME_FILE settings point at. */
+import { readFileSync } from 'node:fs';
+import type { SettingName } from '../schemas/setting-table.ts';
+import { readSettings, type SettingsWith } from '../schemas/settings.ts';
+
+export function readTextFile(path: string): string {
+  return readFileSync(path, 'utf8');
+}
+
+/** @throws SettingsError naming every setting that is missing or wrong */
+export function settingsFor<const N extends SettingName>(...needs: readonly N[]): SettingsWith<N> {
+  return readSettings(process.env, needs, readTextFile);
+}
