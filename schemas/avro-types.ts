@@ -76,19 +76,26 @@ class MoneyType extends avsc.types.LogicalType {
   }
 }
 
+/** Years 0 to 9999. Beyond 2^52 ms avsc's own long changes the value without a word, and no event is from then. */
+function isDate(value: unknown): value is Date {
+  return (
+    value instanceof Date && value.getTime() >= -62_167_219_200_000 && value.getTime() < 253_402_300_800_000
+  );
+}
+
 class TimestampMillisType extends avsc.types.LogicalType {
   _check(value: unknown, _flags: unknown, hook?: (value: unknown, type: unknown) => void): boolean {
-    const ok = value instanceof Date && !Number.isNaN(value.getTime());
+    const ok = isDate(value);
     if (!ok && hook) hook(value, this);
     return ok;
   }
-  override _toValue(value: unknown): bigint {
-    if (!(value instanceof Date) || Number.isNaN(value.getTime())) throw new TypeError('not a date');
-    return BigInt(value.getTime());
+  override _toValue(value: unknown): number {
+    if (!isDate(value)) throw new TypeError('not a date of the years 0 to 9999');
+    return value.getTime();
   }
-  override _fromValue(value: bigint): Date {
-    const date = new Date(Number(value)); // milliseconds, not money; beyond the range of Date it is refused below
-    if (Number.isNaN(date.getTime())) throw new RangeError(`no date: ${value}`);
+  override _fromValue(value: number): Date {
+    const date = new Date(value);
+    if (!isDate(date)) throw new RangeError(`not a date of the years 0 to 9999: ${value} ms`);
     return date;
   }
   override _resolve(writer: unknown): unknown {
@@ -150,6 +157,7 @@ function markMoney(node: unknown): unknown {
 export function compileType(schema: unknown): avsc.Type {
   return avsc.Type.forSchema(markMoney(schema) as avsc.Schema, {
     wrapUnions: 'never',
+    omitRecordMethods: true,
     registry: { long: bigLong },
     logicalTypes: {
       money: MoneyType,
