@@ -1,0 +1,35 @@
+/** Three suites: `unit` (pure, parallel), `int` (one set of real servers, one file at a time), `e2e` (the whole flow). */
+import { defineConfig } from 'vitest/config';
+
+const common = { pool: 'forks', environment: 'node' } as const;
+
+export default defineConfig({
+  test: {
+    // A suite without tests is an empty promise: it fails, except where somebody filters by hand.
+    passWithNoTests: false,
+    projects: [
+      { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          ...common,
+          name: 'int',
+          include: ['test/int/**/*.test.ts'],
+          globalSetup: ['test/int/setup/servers.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
