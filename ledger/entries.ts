@@ -23,6 +23,7 @@ export function emptyAccount(clientId: bigint, asset: LedgerAsset, partition: nu
     debt: 0n,
     last_seq: 0n,
     paid_seq: 0n,
+    open_payments: 0,
     waiting_since: null,
     partition,
   };
@@ -33,7 +34,12 @@ export function emptyAccount(clientId: bigint, asset: LedgerAsset, partition: nu
  * @param amount signed change of the free balance in the account's asset
  * @throws RangeError when the balance would go below zero: the caller has to split off a debt first
  */
-export function appendEntry(account: ClientAccountRow, amount: bigint, at: Date): ClientAccountRow {
+export function appendEntry(
+  account: ClientAccountRow,
+  kind: EntryKind,
+  amount: bigint,
+  at: Date,
+): ClientAccountRow {
   const available = account.available + amount;
   if (available < 0n)
     throw new RangeError(
@@ -43,6 +49,7 @@ export function appendEntry(account: ClientAccountRow, amount: bigint, at: Date)
     ...account,
     available,
     last_seq: account.last_seq + 1n,
+    open_payments: account.open_payments + (kind === 'payment' ? 1 : 0),
     waiting_since: available === 0n ? null : (account.waiting_since ?? at),
   };
 }
@@ -51,6 +58,7 @@ export interface Range {
   readonly from_seq: bigint;
   readonly to_seq: bigint;
   readonly amount: Money;
+  readonly payment_count: number;
 }
 
 /** All open entries become one payout: the range (paid_seq, last_seq], the amount their sum, which is the free balance. */
@@ -59,12 +67,18 @@ export function takeRange(account: ClientAccountRow): { account: ClientAccountRo
     throw new RangeError(`${account.client_id} ${account.asset}: nothing to pay out`);
   }
   return {
-    range: { from_seq: account.paid_seq, to_seq: account.last_seq, amount: availableOf(account) },
+    range: {
+      from_seq: account.paid_seq,
+      to_seq: account.last_seq,
+      amount: availableOf(account),
+      payment_count: account.open_payments,
+    },
     account: {
       ...account,
       available: 0n,
       reserved: account.reserved + account.available,
       paid_seq: account.last_seq,
+      open_payments: 0,
       waiting_since: null,
     },
   };

@@ -36,6 +36,7 @@ export const clientAccounts = table('client_accounts', ['client_id', 'asset'], {
   debt: 'units',
   last_seq: 'bigint',
   paid_seq: 'bigint',
+  open_payments: 'int',
   waiting_since: 'time?',
   partition: 'int',
 });

@@ -122,7 +122,7 @@ export class Work {
   /** Appends an entry to a client's sequence, with its row; the posting is the caller's. Returns what the journal needs. */
   entry(kind: EntryKind, clientId: bigint, amount: Money, cause: Cause): JournalEntry {
     const account = this.must(clientAccounts, clientId, amount.asset);
-    const next = this.put(clientAccounts, appendEntry(account, amount.minor, this.now));
+    const next = this.put(clientAccounts, appendEntry(account, kind, amount.minor, this.now));
     if (kind !== 'payment') {
       this.put(clientEntries, {
         client_id: clientId,
@@ -219,6 +219,11 @@ export class Work {
       partition,
       asset === 'ETH' ? { ...sums, eth: sums.eth - change } : { ...sums, usdt: sums.usdt + change },
     );
+  }
+
+  /** Journals a fact without postings: an input that payments.valued would imply but that was not credited. */
+  note(cause: Cause, clientId: bigint): void {
+    this.journal(eventId('journal', cause.kind, cause.id), cause, [], { clientId, partition: -1 });
   }
 
   private journal(setId: string, cause: Cause, transfers: readonly Transfer[], options: PostOptions): void {

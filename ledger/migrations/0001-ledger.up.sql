@@ -37,6 +37,7 @@ CREATE TABLE client_accounts (
   debt numeric(78, 0) NOT NULL CHECK (debt >= 0),
   last_seq bigint NOT NULL CHECK (last_seq >= 0),
   paid_seq bigint NOT NULL CHECK (paid_seq BETWEEN 0 AND last_seq),
+  open_payments int NOT NULL CHECK (open_payments >= 0),
   waiting_since timestamptz,
   partition int NOT NULL,
   PRIMARY KEY (client_id, asset)

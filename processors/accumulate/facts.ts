@@ -1,0 +1,40 @@
+/** What identifies a payment and its facts, and how its statuses rank. */
+import { createHash } from 'node:crypto';
+import type { PaymentFacts } from '../../schemas/events.ts';
+
+/** Statuses in the order in which a payment lives; a lower one later is stale. */
+const RANK: Readonly<Record<string, number>> = {
+  waiting: 0,
+  confirming: 1,
+  confirmed: 2,
+  sending: 3,
+  partially_paid: 4,
+  finished: 5,
+};
+
+/** undefined for failed, expired and refunded, which have rules of their own. */
+export function rankOf(status: string): number | undefined {
+  return RANK[status];
+}
+
+/**
+ * The provider facts that make two records the same (flow.md): payment id, client, order, outcome amount and currency,
+ * status. Rate and strategy are not among them.
+ */
+export function factsDigest(facts: PaymentFacts): string {
+  const parts = [
+    facts.provider,
+    facts.payment_id,
+    facts.client_id,
+    facts.order_id,
+    facts.outcome_amount ?? '',
+    facts.outcome_currency ?? '',
+    facts.payment_status,
+  ];
+  return createHash('sha256').update(parts.join('\u0000')).digest('hex');
+}
+
+/** Name of a payment in quarantine, discrepancies and on the command line. */
+export function paymentEntity(facts: Pick<PaymentFacts, 'client_id' | 'provider' | 'payment_id'>): string {
+  return `payment:${facts.client_id}:${facts.provider}:${facts.payment_id}`;
+}

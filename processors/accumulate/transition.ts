@@ -1,0 +1,274 @@
+/**
+ * accumulate: decides, record by record in log order, what each proposal of payments.valued does to the ledger. Pure:
+ * it reads and changes the rows in Work, nothing else. Every record ends applied, duplicate, rejected or quarantined.
+ */
+
+import {
+  clients,
+  type PaymentStatusRow,
+  paymentStatus,
+  payoutAccumulation,
+  quarantined,
+} from '../../ledger/tables.ts';
+import type { Work } from '../../ledger/work.ts';
+import { REASONS, type ReasonCode } from '../../schemas/reasons.ts';
+import { valuePayment } from '../convert/value.ts';
+import { bookUnvalued, creditLeg, creditValuedLater, legValueOf } from './credit.ts';
+import { factsDigest, paymentEntity, rankOf } from './facts.ts';
+import { quarantine, reject } from './quarantine.ts';
+import { APPLIED, type BatchContext, type Ending, type ValuedRecord } from './record.ts';
+import { holdUnsignedPayouts, refundPayment } from './refund.ts';
+import { newStatus, statusOf, withFacts } from './status.ts';
+
+/** Reject reasons in order of precedence; then the status decides. */
+export function accumulate(work: Work, record: ValuedRecord, context: BatchContext): Ending {
+  work.traceparent = record.traceparent;
+  const { value } = record;
+  const { payment } = value;
+  if (record.key !== payment.client_id)
+    return quarantine(work, record, 'key_mismatch', `key ${record.key}, client ${payment.client_id}`);
+  if (statusOf(work, record)?.quarantined && record.attempt === 0) {
+    return quarantine(
+      work,
+      record,
+      'behind_quarantined',
+      `behind an earlier record of ${paymentEntity(payment)}`,
+    );
+  }
+  const ending = decide(work, record, context);
+  if (record.lastOfRedrive && ending.end !== 'quarantined') reopen(work, record);
+  return ending;
+}
+
+function decide(work: Work, record: ValuedRecord, context: BatchContext): Ending {
+  const { value } = record;
+  const { payment } = value;
+  if (!work.get(clients, payment.client_id))
+    return quarantine(work, record, 'unknown_client', `client ${payment.client_id}`);
+  if (value.kind === 'rejected') return rejected(work, record);
+  const row = newStatus(work, record);
+  switch (payment.payment_status) {
+    case 'refunded':
+      return refunded(work, record, row);
+    case 'failed':
+    case 'expired':
+      return ended(work, record, row);
+    case 'finished':
+      return valuable(work, record, context, row, finishedUnvaluedOrFirst);
+    case 'partially_paid':
+      if (value.kind === 'status') return partiallyPaid(work, record, context, row);
+      return valuable(work, record, context, row, firstCredit);
+    default:
+      return rankOf(payment.payment_status) === undefined
+        ? quarantine(work, record, 'status_unknown', `status ${payment.payment_status}`)
+        : progressed(work, record, row);
+  }
+}
+
+/** The last record of a redrive: the payment takes records again, unless others of it are parked still. */
+function reopen(work: Work, record: ValuedRecord): void {
+  const entity = paymentEntity(record.value.payment);
+  const parked = work.all(quarantined).some((row) => row.entity === entity && row.redriven_at === null);
+  const row = statusOf(work, record);
+  if (row && !parked) work.put(paymentStatus, { ...row, quarantined: false });
+}
+
+function rejected(work: Work, record: ValuedRecord): Ending {
+  const reason = record.value.reason as ReasonCode;
+  if (!(reason in REASONS)) return quarantine(work, record, 'field_invalid', `reason ${record.value.reason}`);
+  if (REASONS[reason].end === 'quarantined') return quarantine(work, record, reason, outcomeText(record));
+  work.put(paymentStatus, withFacts(newStatus(work, record), record));
+  return reject(work, record, reason, outcomeText(record));
+}
+
+function outcomeText(record: ValuedRecord): string {
+  const { outcome_amount, outcome_currency } = record.value.payment;
+  return `outcome ${outcome_amount ?? 'none'} ${outcome_currency ?? ''}`.trim();
+}
+
+// statuses without a value
+
+function progressed(work: Work, record: ValuedRecord, row: PaymentStatusRow): Ending {
+  if (!statusOf(work, record)) {
+    work.put(paymentStatus, row);
+    return APPLIED;
+  }
+  const { payment_status } = record.value.payment;
+  if (row.status === payment_status) return reject(work, record, 'duplicate');
+  const before = rankOf(row.status);
+  if (before === undefined || before > rankOf(payment_status)! || row.state !== 'open')
+    return reject(work, record, 'stale_status');
+  work.put(paymentStatus, withFacts(row, record));
+  return APPLIED;
+}
+
+function partiallyPaid(
+  work: Work,
+  record: ValuedRecord,
+  context: BatchContext,
+  row: PaymentStatusRow,
+): Ending {
+  const ending = progressed(work, record, row);
+  if (ending.end === 'applied') wakeConfirmation(work, row, context.partialAfterMs);
+  return ending;
+}
+
+function wakeConfirmation(work: Work, row: PaymentStatusRow, delayMs: number): void {
+  const subject = `${row.client_id}|${row.provider}|${row.payment_id}`;
+  work.wake(`confirm:${subject}`, 'partial', subject, new Date(work.now.getTime() + delayMs));
+}
+
+/** failed or expired: nothing was credited and nothing is, unless a finished follows that the provider confirms. */
+function ended(work: Work, record: ValuedRecord, row: PaymentStatusRow): Ending {
+  const { payment_status } = record.value.payment;
+  if (statusOf(work, record) && row.status === payment_status) return reject(work, record, 'duplicate');
+  if (row.state !== 'open') {
+    return reject(work, record, 'stale_status', `${payment_status} after ${row.status}`);
+  }
+  work.put(paymentStatus, withFacts(row, record));
+  return APPLIED;
+}
+
+function refunded(work: Work, record: ValuedRecord, row: PaymentStatusRow): Ending {
+  if (row.status === 'refunded')
+    return statusOf(work, record) ? reject(work, record, 'duplicate') : closeUncredited(work, row, record);
+  if (row.state === 'open' || row.state === 'confirming') return closeUncredited(work, row, record);
+  if (row.state === 'closed') return reject(work, record, 'duplicate');
+  if (row.confirmed > 0n) {
+    // The coins are in our wallet: only our own transfer moves them (money.md). A person decides.
+    holdUnsignedPayouts(work, row.client_id, 'client_debt');
+    work.put(paymentStatus, { ...row, status: 'refunded' });
+    return reject(work, record, 'refund_after_receipt', 'reported refunded after the receipt was confirmed');
+  }
+  work.discrepancy(
+    'refund_after_credit',
+    paymentEntity(record.value.payment),
+    'refunded by the provider after the credit',
+  );
+  refundPayment(work, row, 'wallet:incoming');
+  return APPLIED;
+}
+
+function closeUncredited(work: Work, row: PaymentStatusRow, record: ValuedRecord): Ending {
+  work.put(paymentStatus, { ...withFacts(row, record), state: 'closed' });
+  return APPLIED;
+}
+
+// statuses with a value
+
+type FirstCredit = (work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow) => Ending;
+
+/** What is common to finished and partially paid: repeats, clashes, values that come later. */
+function valuable(
+  work: Work,
+  record: ValuedRecord,
+  context: BatchContext,
+  row: PaymentStatusRow,
+  first: FirstCredit,
+): Ending {
+  const same = row.facts_digest === factsDigest(record.value.payment);
+  switch (row.state) {
+    case 'closed':
+      return reject(
+        work,
+        record,
+        'closed_by_refund',
+        `${record.value.payment.payment_status} after ${row.status}`,
+      );
+    case 'credited':
+      if (same) return reject(work, record, repeatReason(work, record, row));
+      return secondLeg(work, record, context, row);
+    case 'unvalued':
+      if (!same) return clash(work, record, row);
+      if (record.value.kind === 'unvalued') return reject(work, record, 'duplicate');
+      return valueLater(work, record, context, row);
+    default:
+      return first(work, record, context, row);
+  }
+}
+
+function repeatReason(work: Work, record: ValuedRecord, row: PaymentStatusRow): ReasonCode {
+  const leg = work.get(payoutAccumulation, row.client_id, row.provider, row.payment_id, row.legs);
+  const { rate_id, strategy, kind } = record.value;
+  const sameValue = kind === 'valued' && leg?.rate_id === rate_id && leg.strategy === strategy;
+  return sameValue ? 'duplicate' : 'duplicate_revalued';
+}
+
+function clash(work: Work, record: ValuedRecord, row: PaymentStatusRow): Ending {
+  const was = `${row.status} ${row.outcome_amount} ${row.outcome_currency} ${row.order_id}`;
+  const { payment } = record.value;
+  const now = `${payment.payment_status} ${payment.outcome_amount} ${payment.outcome_currency} ${payment.order_id}`;
+  return reject(work, record, 'content_clash', `credited as ${was}; now ${now}`);
+}
+
+/** A finished after failed or expired needs the provider's word by GET; everything else is credited at once. */
+function finishedUnvaluedOrFirst(
+  work: Work,
+  record: ValuedRecord,
+  context: BatchContext,
+  row: PaymentStatusRow,
+): Ending {
+  const revived = row.status === 'failed' || row.status === 'expired' || row.state === 'confirming';
+  if (!revived || row.get_confirmed) return firstCredit(work, record, context, row);
+  if (row.state === 'confirming') return reject(work, record, 'duplicate');
+  work.put(paymentStatus, { ...withFacts(row, record), state: 'confirming' });
+  wakeConfirmation(work, row, 0);
+  return reject(work, record, 'awaiting_confirmation');
+}
+
+function firstCredit(work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow): Ending {
+  const { value } = record;
+  if (value.kind === 'unvalued') {
+    if (!value.received || value.received.minor <= 0n)
+      return quarantine(work, record, 'field_invalid', 'unvalued without an amount');
+    bookUnvalued(work, record, context, row, value.received);
+    return APPLIED;
+  }
+  const leg = legValueOf(record);
+  if (!leg) return quarantine(work, record, 'field_invalid', 'the value is incomplete or does not add up');
+  creditLeg(work, record, context, row, leg, value.payment.payment_status === 'finished');
+  return APPLIED;
+}
+
+function valueLater(work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow): Ending {
+  const leg = legValueOf(record);
+  if (!leg || leg.received.minor !== row.incoming || leg.received.asset !== row.received_asset) {
+    return quarantine(work, record, 'field_invalid', 'the later value is not of the amount that was booked');
+  }
+  creditValuedLater(work, record, context, row, leg);
+  return APPLIED;
+}
+
+/** finished with more than the credited partial outcome: the difference is credited at its own rate as leg 2. */
+function secondLeg(work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow): Ending {
+  const { value } = record;
+  const { payment } = value;
+  const isUpgrade =
+    row.status === 'partially_paid' &&
+    payment.payment_status === 'finished' &&
+    row.legs === 1 &&
+    payment.order_id === row.order_id &&
+    payment.outcome_currency === row.outcome_currency;
+  if (!isUpgrade) return clash(work, record, row);
+  const outcome = value.received;
+  if (!outcome || outcome.asset !== row.received_asset || outcome.minor < row.incoming)
+    return clash(work, record, row);
+  if (outcome.minor === row.incoming) {
+    work.put(paymentStatus, { ...withFacts(row, record), facts_digest: factsDigest(payment) });
+    return APPLIED;
+  }
+  if (value.kind === 'unvalued')
+    return quarantine(work, record, 'no_usable_rate', 'second leg without a usable rate');
+  const rate =
+    value.rate === null || value.rate_id === null
+      ? undefined
+      : { rate_id: value.rate_id, usdt_per_eth: value.rate };
+  const rest = valuePayment(
+    payment,
+    { strategy: value.strategy!, feeBps: value.fee_bps!, rate },
+    row.incoming,
+  );
+  if (rest.kind !== 'valued' || !rest.gross || !rest.fee || !rest.net) return clash(work, record, row);
+  creditLeg(work, record, context, row, { ...rest, gross: rest.gross, fee: rest.fee, net: rest.net }, true);
+  return APPLIED;
+}
