@@ -1,0 +1,42 @@
+/**
+ * Repeats work that the infrastructure interrupted (connection, lock, disk, timeout, lost answer), for a limited time.
+ * Whoever calls it lets the process exit after that: waiting longer would hide the trouble.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+
+export interface RetryOptions {
+  /** How long to go on, in milliseconds; 30,000. */
+  readonly forMs?: number;
+  /** Errors that repeating will not change are thrown at once. */
+  readonly isFinal: (error: unknown) => boolean;
+  /** Stops between two tries; its reason is thrown. */
+  readonly signal?: AbortSignal;
+  readonly onRetry?: (error: unknown, attempt: number) => void;
+}
+
+const FOR_MS = 30_000;
+const FIRST_MS = 50;
+const MAX_MS = 2_000;
+
+export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
+  const until = performance.now() + (options.forMs ?? FOR_MS);
+  for (let attempt = 1; ; attempt += 1) {
+    options.signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (error) {
+      if (options.isFinal(error) || performance.now() >= until) throw error;
+      options.onRetry?.(error, attempt);
+    }
+    await interruptible(Math.min(FIRST_MS * 2 ** Math.min(attempt - 1, 10), MAX_MS), options.signal);
+  }
+}
+
+async function interruptible(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await pause(ms, undefined, signal ? { signal } : {});
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}

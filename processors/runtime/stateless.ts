@@ -1,0 +1,87 @@
+/**
+ * Drives partitions of a processor without state: its position is the group's committed Kafka offset, written after
+ * the output of a batch was acknowledged. What it repeats after a crash is absorbed downstream.
+ */
+import type { Batch } from './log-record.ts';
+import type { Log } from './logger.ts';
+import type { LogBoundsOf, Outcome, PartitionDriver } from './partition-driver.ts';
+import { retry } from './retry.ts';
+import { admit, decideTakeover, Halted } from './takeover.ts';
+
+export interface StatelessOptions {
+  readonly log: Log;
+  readonly topic: string;
+  /** The group's committed offset per partition; partitions without one are absent. */
+  readonly committed: () => Promise<ReadonlyMap<number, bigint>>;
+  /** Returns once the output of all records is acknowledged. */
+  readonly handler: (batch: Batch) => Promise<void>;
+  /** How long a batch is tried again before the process exits; 30,000 ms. */
+  readonly retryForMs?: number;
+}
+
+export class StatelessDriver implements PartitionDriver {
+  readonly commitsToKafka = 'as truth';
+  readonly #options: StatelessOptions;
+  readonly #next = new Map<number, bigint>();
+
+  constructor(options: StatelessOptions) {
+    this.#options = options;
+  }
+
+  /** A group without a committed offset reads what the log still keeps: nothing of it was passed on yet. */
+  async takeOver(partitions: readonly number[], boundsOf: LogBoundsOf): Promise<Map<number, bigint>> {
+    const { committed, topic } = this.#options;
+    const [offsets, bounds] = [await committed(), await boundsOf()];
+    const seeks = new Map<number, bigint>();
+    for (const partition of partitions) {
+      const log = bounds.get(partition);
+      if (!log) throw new Halted('position_outside_log', topic, partition, 'the log has no such partition');
+      // What we know ourselves counts too: kafkajs overwrites the committed offset when a fetch is out of range.
+      const nextOffset = highest(offsets.get(partition), this.#next.get(partition)) ?? log.start;
+      const decision = decideTakeover({ nextOffset, lastEventId: null }, log);
+      if (decision.kind === 'halt') throw new Halted(decision.reason, topic, partition, decision.detail);
+      this.#next.set(partition, decision.seek);
+      seeks.set(partition, decision.seek);
+    }
+    return seeks;
+  }
+
+  async process(batch: Batch, signal: AbortSignal): Promise<Outcome> {
+    const next = this.#next.get(batch.partition);
+    if (next === undefined) return 'fenced';
+    const admission = admit(
+      next,
+      batch.records.map((record) => record.offset),
+    );
+    if (admission.kind === 'below') return 'below';
+    if (admission.kind === 'gap') {
+      throw new Halted('position_outside_log', batch.topic, batch.partition, admission.detail);
+    }
+    const records = batch.records.slice(admission.skip);
+    const { handler, log, retryForMs } = this.#options;
+    await retry(() => handler({ ...batch, records }), {
+      ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
+      signal,
+      isFinal: (error) => error instanceof Halted,
+      onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'batch is tried again'),
+    });
+    this.#next.set(batch.partition, records.at(-1)!.offset + 1n);
+    return 'done';
+  }
+
+  nextOffset(partition: number): bigint | null {
+    return this.#next.get(partition) ?? null;
+  }
+
+  heldPartitions(): Iterable<number> {
+    return this.#next.keys();
+  }
+
+  /** What was read before stays known, as a lower bound. */
+  forget(): void {}
+}
+
+function highest(a: bigint | undefined, b: bigint | undefined): bigint | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a > b ? a : b;
+}
