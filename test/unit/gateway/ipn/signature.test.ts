@@ -1,0 +1,160 @@
+/** Which signatures are authentic: three forms, two secrets, nothing else (bad inputs 18 to 34). */
+import { createHash, createHmac } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { javascriptText, sortedText } from '../../../../gateway/ipn/canonical.ts';
+import { parseJson } from '../../../../gateway/ipn/json.ts';
+import { ipnSecrets, readAuthenticated, verifySignature } from '../../../../gateway/ipn/signature.ts';
+import { bodyText, factsOf, IPN_SECRET, PREVIOUS_SECRET, quarantined, sign, take } from '../support.ts';
+
+const secrets = ipnSecrets(IPN_SECRET, PREVIOUS_SECRET);
+const verdict = (raw: string, header: unknown, keys = secrets) => {
+  const verified = verifySignature(Buffer.from(raw), header, keys);
+  return verified.authentic ? `${verified.form} ${verified.secret}` : 'not authentic';
+};
+
+/** What a JavaScript sender signs: sorted at every depth, arrays kept. */
+function javascriptSender(text: string): string {
+  const sorted = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(sorted);
+    if (value === null || typeof value !== 'object') return value;
+    const object = value as Record<string, unknown>;
+    return Object.fromEntries(
+      Object.keys(object)
+        .sort()
+        .map((key) => [key, sorted(object[key])]),
+    );
+  };
+  return JSON.stringify(sorted(JSON.parse(text)));
+}
+
+const unsorted = '{"b": 1.10, "a": {"z": 5.0, "y": [3, 0.00000001]}, "10": 1, "9": 2, "é": "\\u00e9/"}';
+
+describe('forms', () => {
+  it('raw: over the bytes as they are', () => {
+    expect(verdict(unsorted, sign(unsorted))).toBe('raw current');
+  });
+
+  it('sorted: keys in order at every depth, compact, numbers as written', () => {
+    const text = '{"10":1,"9":2,"a":{"y":[3,0.00000001],"z":5.0},"b":1.10,"é":"é/"}';
+    expect(sortedText(parseJson(Buffer.from(unsorted)))).toBe(text);
+    expect(verdict(unsorted, sign(text))).toBe('sorted current');
+  });
+
+  it('javascript: as JSON.stringify prints it, integer-like keys first', () => {
+    const text = '{"9":2,"10":1,"a":{"y":[3,1e-8],"z":5},"b":1.1,"é":"é/"}';
+    expect(javascriptSender(unsorted)).toBe(text);
+    expect(javascriptText(parseJson(Buffer.from(unsorted)))).toBe(text);
+    expect(verdict(unsorted, sign(text))).toBe('javascript current');
+  });
+
+  it('never the whitelist form, which leaves the contents of nested objects out', () => {
+    const raw = bodyText();
+    const parsed = JSON.parse(raw) as Record<string, unknown>;
+    const whitelist = JSON.stringify(parsed, Object.keys(parsed).sort());
+    expect(whitelist).toContain('"fee":{');
+    expect(whitelist).not.toContain('depositFee');
+    expect(verdict(raw, sign(whitelist))).toBe('not authentic');
+  });
+
+  it('form 3 vouches for the printed number: the value used is that one', () => {
+    const raw = bodyText({ outcome_amount: '0.00000011000', pay_amount: '5.0', payment_id: '5077125051' });
+    const facts = factsOf(raw, sign(javascriptSender(raw)));
+    expect(facts.outcome_amount).toBe('0.00000011');
+    expect(facts.pay_amount).toBe('5');
+    expect(factsOf(raw).outcome_amount).toBe('0.00000011000');
+  });
+
+  it.each([
+    ['payment_id', '9007199254740993'],
+    ['outcome_amount', '0.1000000000000000055'],
+    ['outcome_amount', '0.0123456789012345670'],
+    ['outcome_amount', '1e400'],
+    ['outcome_amount', '1e-400'],
+    ['unused', '{"deep":[1.23456789012345678]}'],
+  ])('form 3 with %s = %s is quarantined: other texts share the signature', (field, lexeme) => {
+    const raw = bodyText({ [field]: lexeme });
+    const intake = take(raw, sign(javascriptSender(raw)));
+    expect(intake.reason).toBe('number_inexact');
+    expect(intake.signature?.form).toBe('javascript');
+    expect(quarantined(intake.record).value.toString()).toBe(raw);
+  });
+
+  it('15 significant digits are exact under form 3', () => {
+    const raw = bodyText({ outcome_amount: '0.0123456789012345000' });
+    expect(factsOf(raw, sign(javascriptSender(raw))).outcome_amount).toBe('0.0123456789012345');
+  });
+
+  it('a redrive reads the value that the signature vouched for', () => {
+    const raw = Buffer.from('{"a":5.0}');
+    expect(readAuthenticated(raw, 'javascript')).toEqual({ json: new Map([['a', { lexeme: '5' }]]) });
+    expect(readAuthenticated(raw, 'raw')).toEqual({ json: new Map([['a', { lexeme: '5.0' }]]) });
+  });
+});
+
+describe('secrets', () => {
+  const raw = bodyText();
+
+  it('the previous one is good during the rotation only', () => {
+    expect(verdict(raw, sign(raw, PREVIOUS_SECRET))).toBe('raw previous');
+    expect(verdict(unsorted, sign(javascriptSender(unsorted), PREVIOUS_SECRET))).toBe('javascript previous');
+    expect(verdict(raw, sign(raw, PREVIOUS_SECRET), ipnSecrets(IPN_SECRET))).toBe('not authentic');
+    expect(verdict(raw, sign(raw, PREVIOUS_SECRET), ipnSecrets(IPN_SECRET, ' '))).toBe('not authentic');
+  });
+
+  it.each(['', ' ', '\n'])('an empty one (%j) stops the start and is named', (secret) => {
+    expect(() => ipnSecrets(secret)).toThrow(/NOWPAYMENTS_IPN_SECRET/);
+  });
+
+  it('an empty previous one is not a key', () => {
+    const keys = ipnSecrets(IPN_SECRET, '');
+    expect(verdict(raw, createHmac('sha512', '').update(raw).digest('hex'), keys)).toBe('not authentic');
+  });
+});
+
+describe('not authentic', () => {
+  const raw = bodyText();
+  const good = sign(raw);
+
+  it.each<[string, unknown]>([
+    ['18 missing', undefined],
+    ['19 empty', ''],
+    ['20 127 digits', good.slice(1)],
+    ['20 129 digits', `${good}0`],
+    ['21 a digit that is none', `${good.slice(0, 127)}g`],
+    ['23 base64', Buffer.from(good, 'hex').toString('base64')],
+    ['24 space before', ` ${good}`],
+    ['24 newline behind', `${good}\n`],
+    ['25 SHA-256', sign(raw, IPN_SECRET, 'sha256')],
+    ['25 SHA-512 without a key', createHash('sha512').update(raw).digest('hex')],
+    ['26 under the API key', sign(raw, 'an-api-key')],
+    ['28 of another body', sign(bodyText({ payment_id: '1' }))],
+    ['33 under the sandbox secret', sign(raw, 'sandbox')],
+    ['two headers, as a list', [good, good]],
+    ['two headers, joined', `${good}, ${good}`],
+    ['no text', 12],
+  ])('%s', (_name, header) => {
+    expect(verdict(raw, header)).toBe('not authentic');
+  });
+
+  it('22 upper-case digits are the same signature', () => {
+    expect(verdict(raw, good.toUpperCase())).toBe('raw current');
+  });
+
+  it('29 any one byte changed', () => {
+    const bytes = Buffer.from(raw);
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = Buffer.from(bytes);
+      changed[at]! ^= 1;
+      expect(verifySignature(changed, good, secrets).authentic).toBe(false);
+    }
+  });
+
+  it('an empty body, whatever signs it', () => {
+    expect(verdict('', sign(''))).toBe('not authentic');
+  });
+
+  it('a body that does not parse has no form but its bytes', () => {
+    expect(verdict('{"a":1,"a":2}', sign('{"a":2}'))).toBe('not authentic');
+    expect(verdict('{"a":1,"a":2}', sign('{"a":1,"a":2}'))).toBe('raw current');
+  });
+});
