@@ -32,6 +32,26 @@ export async function load<T extends Table>(
   return rows;
 }
 
+/** Rows by their whole key, one index probe each, whatever the planner thinks of the table's size (ledger spike, section 3). */
+export async function loadByKeys<T extends Table>(
+  tx: Db,
+  work: Work,
+  table: T,
+  keys: readonly Readonly<Record<string, string | number | bigint>>[],
+): Promise<RowOf<T>[]> {
+  if (keys.length === 0) return [];
+  const match = table.key.map((name) => `t.${name} = x.${name}`).join(' AND ');
+  const raw = await tx.query<Record<string, unknown>>(
+    `SELECT ${columnList(table, 'r.')} FROM ${recordset(table, '$1', table.key)}
+      CROSS JOIN LATERAL (SELECT * FROM ${table.name} t WHERE ${match} LIMIT 1) r`,
+    [JSON.stringify(keys, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))],
+    `load_${table.name}_by_keys`,
+  );
+  const rows = raw.map((row) => decodeRow(table, row));
+  work.load(table, rows);
+  return rows;
+}
+
 /** Prepared statements need a name that stands for their text. */
 function hashName(text: string): string {
   let h = 5381;
