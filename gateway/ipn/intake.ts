@@ -103,7 +103,7 @@ function received(
     topic: TOPIC.received,
     key: payment.client_id,
     value,
-    headers: headersOf(webhook, event_id, 'payment_received'),
+    headers: headersOf(webhook, event_id, 'payment.received'),
   };
 }
 
@@ -129,7 +129,7 @@ function park(
     value: webhook.raw,
   });
   // The form goes along: a redrive must read the value that this signature vouched for, and no other.
-  const headers = { ...headersOf(webhook, event_id, 'quarantined'), 'signature-form': verified.form };
+  const headers = { ...headersOf(webhook, event_id, 'record.quarantined'), 'signature-form': verified.form };
   return {
     status: 200,
     reason,

@@ -246,7 +246,7 @@ describe('the record', () => {
     expect(first.headers).toEqual({
       traceparent: 'none',
       'event-id': value.event_id,
-      'event-type': 'payment_received',
+      'event-type': 'payment.received',
     });
     expect(received(take(raw).record).event_id).toBe(value.event_id);
     expect(received(take(`${raw} `).record).event_id).not.toBe(value.event_id);
@@ -254,7 +254,7 @@ describe('the record', () => {
 
   it('of a quarantined body says which form authenticated it', () => {
     expect(take('[]').record?.headers).toMatchObject({
-      'event-type': 'quarantined',
+      'event-type': 'record.quarantined',
       'signature-form': 'raw',
     });
   });
