@@ -73,10 +73,13 @@ export async function lockClients(tx: Db, work: Work, clientIds: readonly bigint
   await load(tx, work, t.clients, 'WHERE r.client_id = ANY($1::bigint[])', ids);
 }
 
-/** Rows for a transaction that changes position:open without a batch of its own: the partition's counter, locked. */
+/**
+ * For a transaction that changes position:open: the counter of the partition's credit batches, locked. It lives in the
+ * position row of accumulate, whose group may carry TOPIC_PREFIX.
+ */
 export async function lockCreditCounter(tx: Db, work: Work, partition: number): Promise<void> {
   const rows = await tx.query<{ credit_batch: bigint | string | number }>(
-    "SELECT credit_batch FROM consumer_position WHERE grp = 'accumulate' AND part = $1 FOR UPDATE",
+    "SELECT credit_batch FROM consumer_position WHERE right(grp, 10) = 'accumulate' AND part = $1 FOR UPDATE",
     [partition],
     'lock_credit_counter',
   );

@@ -3,7 +3,7 @@ import type { Db } from '../db.ts';
 
 const SQL = `UPDATE consumer_position p SET credit_batch = x.number
   FROM json_to_recordset($1::json) AS x(partition int, number bigint)
-  WHERE p.grp = 'accumulate' AND p.part = x.partition AND p.credit_batch = x.number - 1 RETURNING p.part`;
+  WHERE right(p.grp, 10) = 'accumulate' AND p.part = x.partition AND p.credit_batch = x.number - 1 RETURNING p.part`;
 
 export async function setCreditBatch(
   tx: Db,
