@@ -58,12 +58,13 @@ export function runCommand(
   });
 }
 
-/** The last telling line of a failed command's output, for a one-line message. */
+/** The most telling line of a failed command's output, for a one-line message. */
 export function lastLineOf(output: string): string {
   const lines = output.split('\n').filter((line) => line.trim() !== '');
-  return (
-    lines.findLast((line) => /error|fail|cannot|denied/i.test(line)) ??
-    lines.at(-1) ??
-    'no output'
-  ).trim();
+  const telling = [/^spillway: /, /^\s*\w*Error\b.*: /, /error|fail|cannot|denied/i];
+  for (const pattern of telling) {
+    const line = lines.findLast((candidate) => pattern.test(candidate));
+    if (line !== undefined) return line.replace(/^spillway: /, '').trim();
+  }
+  return (lines.at(-1) ?? 'no output').trim();
 }
