@@ -18,6 +18,17 @@ export class CommitUnknownError extends Error {
   }
 }
 
+/** No answer from the server: nothing is known of the statement beyond what its transaction's end says. */
+export class ConnectionLostError extends Error {
+  override name = 'ConnectionLostError';
+
+  constructor(cause: unknown) {
+    super(`no answer from the database: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
+
 /** The five-character SQLSTATE, or null for errors that the server did not send. */
 export function sqlState(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null;
@@ -41,4 +52,15 @@ export function commitOutcome(error: unknown): 'rolled back' | 'unknown' {
   const state = sqlState(error);
   if (state === null || state === '40003') return 'unknown';
   return ['22', '23', '25', '40', '42', 'P0'].includes(state.slice(0, 2)) ? 'rolled back' : 'unknown';
+}
+
+/** SQLSTATE classes of a server in trouble: connection, resources, locks, operator, system, lost transaction. */
+const TROUBLE = ['08', '25', '53', '55', '57', '58', 'XX'];
+
+/** Trouble of the database or the way to it, rather than of our own code or values: worth trying again as it is. */
+export function isTrouble(error: unknown): boolean {
+  if (error instanceof ConnectionLostError || error instanceof CommitUnknownError) return true;
+  if (errorClass(error) === 'retry') return true;
+  const state = sqlState(error);
+  return state !== null && TROUBLE.includes(state.slice(0, 2));
 }

@@ -4,7 +4,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
-import { CommitUnknownError, commitOutcome, errorClass, sqlState } from './db-errors.ts';
+import { CommitUnknownError, ConnectionLostError, commitOutcome, errorClass, sqlState } from './db-errors.ts';
 import { openListener } from './db-listen.ts';
 import { typeParsers } from './db-types.ts';
 
@@ -59,8 +59,12 @@ export function openDatabase(options: DatabaseOptions): Database {
   const listeners = new Set<() => void>();
   return {
     query: async <R>(text: string, values?: readonly unknown[], name?: string) => {
-      const client = await pool.connect();
-      return settle(client, () => run<R>(client, text, values, name), isConnectionLost);
+      const client = await connect(pool);
+      return settle(
+        client,
+        () => run<R>(client, text, values, name),
+        (error) => error instanceof ConnectionLostError,
+      );
     },
     transaction: (fn, transactionOptions) => repeated(pool, fn, transactionOptions ?? {}),
     listen: async (channel, fn) => {
@@ -108,8 +112,25 @@ async function run<R>(
   name?: string,
 ): Promise<R[]> {
   const config = { text, values: values as unknown[] | undefined, ...(name === undefined ? {} : { name }) };
-  const result = await client.query(config as { text: string; values: unknown[] });
-  return result.rows as R[];
+  try {
+    const result = await client.query(config as { text: string; values: unknown[] });
+    return result.rows as R[];
+  } catch (error) {
+    throw asLost(error);
+  }
+}
+
+async function connect(pool: Pool): Promise<PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    throw asLost(error);
+  }
+}
+
+/** Errors without an SQLSTATE did not come from the server; those of our own making are TypeErrors of the driver. */
+function asLost(error: unknown): unknown {
+  return sqlState(error) !== null || error instanceof TypeError ? error : new ConnectionLostError(error);
 }
 
 /** Gives the client back; one whose state is not known is closed instead. */
@@ -129,24 +150,14 @@ async function settle<T>(
   }
 }
 
-/** An error with an SQLSTATE came from a server that still answers. */
-function isConnectionLost(error: unknown): boolean {
-  return sqlState(error) === null;
-}
-
-/** Of a transaction: everything after which we don't know that the connection is outside of it again. */
-class RollbackFailedError extends Error {
-  override name = 'RollbackFailedError';
-}
-
 async function repeated<T>(pool: Pool, fn: (tx: Db) => Promise<T>, options: TransactionOptions): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
-    const client = await pool.connect();
+    const client = await connect(pool);
     try {
       return await settle(
         client,
         () => once(client, fn, options),
-        (error) => error instanceof RollbackFailedError || error instanceof CommitUnknownError,
+        (error) => error instanceof ConnectionLostError || error instanceof CommitUnknownError,
       );
     } catch (error) {
       if (attempt >= ATTEMPTS || errorClass(error) !== 'retry') throw error;
@@ -164,7 +175,7 @@ async function once<T>(
   const isolation = options.isolation ?? 'read committed';
   let result: T;
   try {
-    await client.query(`BEGIN ISOLATION LEVEL ${isolation}${options.readOnly ? ' READ ONLY' : ''}`);
+    await run(client, `BEGIN ISOLATION LEVEL ${isolation}${options.readOnly ? ' READ ONLY' : ''}`);
     result = await fn({ query: (text, values, name) => run(client, text, values, name) });
   } catch (error) {
     await rollBack(client, error);
@@ -179,9 +190,7 @@ async function rollBack(client: PoolClient, cause: unknown): Promise<void> {
   try {
     await client.query('ROLLBACK');
   } catch (error) {
-    throw new RollbackFailedError('the connection was lost and the transaction rolled back', {
-      cause: new AggregateError([cause, error]),
-    });
+    throw new ConnectionLostError(new AggregateError([cause, error], 'ROLLBACK failed'));
   }
 }
 

@@ -28,14 +28,17 @@ export interface LeaseRequest {
   readonly until: Date;
 }
 
+/** Two branches, because each has an index of its own; one condition with OR scans every open intent. */
 const TEXT = `
 WITH due AS (
-  SELECT i.key FROM intents i
-  WHERE i.kind = ANY($1::text[]) AND i.state IN ('due', 'leased', 'parked')
-    AND (i.due_at <= $2 OR i.state = 'leased') AND (i.state <> 'leased' OR i.lease_until <= $2)
-  ORDER BY i.due_at, i.key LIMIT $3 FOR UPDATE SKIP LOCKED)
+  SELECT i.key FROM intents i WHERE i.kind = ANY($1::text[]) AND i.state IN ('due', 'parked') AND i.due_at <= $2
+  ORDER BY i.due_at, i.key LIMIT $3 FOR UPDATE SKIP LOCKED),
+lost AS (
+  SELECT i.key FROM intents i WHERE i.kind = ANY($1::text[]) AND i.state = 'leased' AND i.lease_until <= $2
+  ORDER BY i.lease_until, i.key LIMIT $3 FOR UPDATE SKIP LOCKED),
+both_kinds AS (SELECT key FROM lost UNION ALL SELECT key FROM due LIMIT $3)
 UPDATE intents i SET state = 'leased', lease_token = $4, lease_until = $5, due_at = 'infinity'
-FROM due WHERE i.key = due.key
+FROM both_kinds b WHERE i.key = b.key
 RETURNING i.key, i.kind, i.subject, i.attempt, i.polls, i.first_failed_at AS "firstFailedAt",
   i.parked_at AS "parkedAt", i.lease_token AS "leaseToken", i.created_at AS "createdAt"`;
 

@@ -1,6 +1,6 @@
 /**
  * Ends a lease and says what is next; only its holder can. An intent woken meanwhile (its `due_at` is no longer
- * infinity) runs again at the time of that wish, also when it was done; a parked one stays parked.
+ * infinity) runs again at the time of that wish, also when it was done; one parked meanwhile stays parked.
  */
 import type { Db } from '../db.ts';
 
@@ -17,10 +17,12 @@ export interface IntentSettlement {
 
 const TEXT = `
 UPDATE intents SET lease_token = NULL, lease_until = NULL,
-  state = CASE WHEN $3 = 'done' AND due_at < 'infinity' THEN 'due' ELSE $3 END,
-  due_at = CASE WHEN $3 = 'parked' THEN $4::timestamptz WHEN $3 = 'done' AND due_at < 'infinity' THEN due_at
-    ELSE least(due_at, $4::timestamptz) END,
-  attempt = $5, polls = $6, first_failed_at = $7, last_error = $8, last_error_class = $9, parked_at = $10
+  state = CASE WHEN $3::text = 'done' AND due_at < 'infinity' THEN 'due'
+    WHEN $3::text = 'due' AND parked_at IS NOT NULL THEN 'parked' ELSE $3::text END,
+  due_at = CASE WHEN $3::text = 'parked' THEN $4::timestamptz
+    WHEN $3::text = 'done' AND due_at < 'infinity' THEN due_at ELSE least(due_at, $4::timestamptz) END,
+  attempt = $5, polls = $6, first_failed_at = $7, last_error = $8, last_error_class = $9,
+  parked_at = CASE WHEN $3::text = 'done' THEN NULL ELSE coalesce($10::timestamptz, parked_at) END
 WHERE key = $1 AND lease_token = $2 AND state = 'leased'
 RETURNING 1 AS held`;
 

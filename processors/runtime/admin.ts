@@ -2,7 +2,8 @@
  * Creates and checks the topics of schemas/topology.ts. Creates what is missing and mends configuration; never
  * changes a partition count. Nothing is ever deleted here.
  */
-import { type Admin, ConfigResourceTypes } from 'kafkajs';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Admin } from 'kafkajs';
 import type { TopicName } from '../../schemas/topology.ts';
 import { createKafka, type KafkaOptions } from './kafka.ts';
 import {
@@ -33,6 +34,10 @@ export class TopicsError extends Error {
 }
 
 const CREATE_TIMEOUT_MS = 30_000;
+const EFFECT_TIMEOUT_MS = 15_000;
+const EFFECT_POLL_MS = 100;
+/** ConfigResourceTypes.TOPIC of kafkajs, which Node can't import by name from its CommonJS file. */
+const TOPIC_RESOURCE = 2;
 /** Of DescribeConfigs: set on the topic itself, not inherited from the broker or a default. */
 const SOURCE_TOPIC = 1;
 
@@ -64,6 +69,7 @@ export function applyTopics(options: TopicsOptions): Promise<TopicChange[]> {
       const existing = found.get(topic.name);
       if (existing) changes.push(await mendConfig(admin, topic, existing));
     }
+    if (changes.some(({ change }) => change !== 'unchanged')) await waitForEffect(admin, wanted);
     return changes;
   });
 }
@@ -115,7 +121,7 @@ async function mendConfig(admin: Admin, wanted: WantedTopic, found: Existing): P
     validateOnly: false,
     resources: [
       {
-        type: ConfigResourceTypes.TOPIC,
+        type: TOPIC_RESOURCE,
         name: wanted.name,
         configEntries: Object.entries({ ...found.own, ...wanted.config }).map(([name, value]) => ({
           name,
@@ -127,6 +133,23 @@ async function mendConfig(admin: Admin, wanted: WantedTopic, found: Existing): P
   return { topic: wanted.name, change: 'configured', detail };
 }
 
+/** Brokers answer before they have applied a change; whoever comes next must find it done. */
+async function waitForEffect(admin: Admin, wanted: readonly WantedTopic[]): Promise<void> {
+  const deadline = performance.now() + EFFECT_TIMEOUT_MS;
+  for (;;) {
+    const found = await findTopics(admin, wanted);
+    const open = wanted
+      .flatMap((topic) => checkTopic(topic, found.get(topic.name)))
+      .filter((check) => !check.ok);
+    const [first] = open;
+    if (first === undefined) return;
+    if (performance.now() > deadline) {
+      throw new TopicsError(`Kafka took the change, but after 15 s still: ${first.name}: ${first.detail}`);
+    }
+    await pause(EFFECT_POLL_MS);
+  }
+}
+
 async function findTopics(admin: Admin, wanted: readonly WantedTopic[]): Promise<Map<string, Existing>> {
   const present = new Set(await admin.listTopics());
   const names = wanted.map((topic) => topic.name).filter((name) => present.has(name));
@@ -134,7 +157,7 @@ async function findTopics(admin: Admin, wanted: readonly WantedTopic[]): Promise
   const { topics } = await admin.fetchTopicMetadata({ topics: names });
   const { resources } = await admin.describeConfigs({
     includeSynonyms: false,
-    resources: names.map((name) => ({ type: ConfigResourceTypes.TOPIC, name })),
+    resources: names.map((name) => ({ type: TOPIC_RESOURCE, name })),
   });
   const configs = new Map(resources.map((resource) => [resource.resourceName, resource.configEntries]));
   return new Map(

@@ -4,7 +4,7 @@
  */
 import type { Registry } from 'prom-client';
 import type { Database } from '../../ledger/db.ts';
-import { CommitUnknownError, errorClass, sqlState } from '../../ledger/db-errors.ts';
+import { isTrouble } from '../../ledger/db-errors.ts';
 import { countIntents } from '../../ledger/sql/intent-counts.ts';
 import { leaseIntents } from '../../ledger/sql/intent-lease.ts';
 import { nextIntentDue } from '../../ledger/sql/intent-next-due.ts';
@@ -166,8 +166,11 @@ class IntentWorker implements RunningIntents {
     } catch (error) {
       if (error instanceof LeaseLost) {
         this.#metrics.ended.inc({ kind: intent.kind, next: 'lease_lost' });
-        log.warn({ kind: 'retry', intent: intent.key }, 'late result dropped: the lease was lost');
-      } else if (isInfrastructure(error)) {
+        log.warn(
+          { kind: 'retry', intent: intent.key },
+          'result dropped: the lease was lost, or it is written already',
+        );
+      } else if (isTrouble(error)) {
         log.warn({ kind: 'retry', err: error, intent: intent.key }, 'left to the end of its lease');
       } else {
         await this.#giveBack(intent, error as Error);
@@ -188,7 +191,7 @@ class IntentWorker implements RunningIntents {
     // The result is worth waiting for: a lost one costs a look-up at best.
     const next = await retry(() => applyOutcome(db, kind, intent, planned.call, outcome, clock.now()), {
       forMs: LEASE_MS - CALL_MS,
-      isFinal: (error) => error instanceof LeaseLost || !isInfrastructure(error),
+      isFinal: (error) => error instanceof LeaseLost || !isTrouble(error),
     });
     this.#metrics.ended.inc({ kind: intent.kind, next: Object.keys(next)[0] ?? '' });
     return next;
@@ -221,13 +224,4 @@ class IntentWorker implements RunningIntents {
       this.#metrics.late.set({ kind }, lateMs / 1_000);
     }
   }
-}
-
-/** Errors of connections, locks and time limits; not those that our own code or values cause. */
-function isInfrastructure(error: unknown): boolean {
-  if (error instanceof CommitUnknownError) return true;
-  if (errorClass(error) === 'retry') return true;
-  const state = sqlState(error);
-  if (state !== null) return ['08', '53', '55', '57', '58', '25'].includes(state.slice(0, 2));
-  return error instanceof Error && ('code' in error || /connection|timeout|Query read/i.test(error.message));
 }
