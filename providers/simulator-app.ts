@@ -2,7 +2,8 @@
  * What every HTTP simulator has: exact JSON in and out, a log of what was asked, scripted faults, and the common part
  * of the control side (`/_control/log`, `/_control/faults`, `/_control/reset`). Development and tests only.
  */
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import { ProviderError } from './error.ts';
 import { json } from './http.ts';
 import { createFaults, type Faults } from './simulator-faults.ts';
 
@@ -26,7 +27,7 @@ export interface SimulatorApp {
   close(): Promise<void>;
 }
 
-/** An answer can be both aborted and sent into the void; one line each is enough. */
+/** A withheld answer is recorded at once; what fastify then makes of it is not another request. */
 const recorded = new WeakSet<FastifyRequest>();
 
 /** A log for tests, not an archive. */
@@ -37,17 +38,12 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 export function createSimulatorApp(reset: () => void | Promise<void>): SimulatorApp {
   const app = Fastify({ bodyLimit: BODY_BYTES_MAX, forceCloseConnections: true });
   const log: LogEntry[] = [];
-  const faults = createFaults();
+  const faults = createFaults((request) => record(log, request, faults.appliedTo(request), 0));
   exactJson(app);
   faults.install(app);
   app.addHook('onResponse', async (request, reply) => {
     if (!isControl(request)) record(log, request, faults.appliedTo(request), reply.statusCode);
   });
-  // A withheld answer ends here and not in onResponse.
-  app.addHook('onRequestAbort', async (request) => {
-    if (!isControl(request)) record(log, request, faults.appliedTo(request), 0);
-  });
-
   app.get('/_control/health', async () => ({ ok: true }));
   app.get('/_control/log', async () => log);
   app.post('/_control/faults', async (request) => faults.add(request.body as json.Json));
@@ -84,7 +80,8 @@ function exactJson(app: FastifyInstance): void {
   });
   app.setReplySerializer((payload) => json.stringifyJson(payload));
   app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const statusCode = error.statusCode ?? 500;
+    // Read with the helpers of the clients, so a script of the control side that is wrong ends here too.
+    const statusCode = error instanceof ProviderError ? 400 : (error.statusCode ?? 500);
     return reply.code(statusCode).send({ status: false, statusCode, message: error.message });
   });
 }
@@ -103,9 +100,4 @@ function record(log: LogEntry[], request: FastifyRequest, fault: string | null, 
     fault,
   });
   if (log.length > LOG_ENTRIES_MAX) log.splice(0, log.length - LOG_ENTRIES_MAX);
-}
-
-/** An answer of the simulated API that is not 200, in its own error form. */
-export function refuse(reply: FastifyReply, status: number, body: unknown): FastifyReply {
-  return reply.code(status).send(body);
 }

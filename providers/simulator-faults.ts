@@ -48,7 +48,8 @@ export interface Faults {
   appliedTo(request: FastifyRequest): string | null;
 }
 
-export function createFaults(): Faults {
+/** @param onWithheld told of each request that will get no answer */
+export function createFaults(onWithheld: (request: FastifyRequest) => void): Faults {
   let faults: Fault[] = [];
   const applied = new WeakMap<FastifyRequest, Fault>();
   return {
@@ -66,12 +67,14 @@ export function createFaults(): Faults {
         const fault = take(faults, request);
         if (fault === null) return undefined;
         applied.set(request, fault);
+        if (fault.kind === 'hang' || fault.kind === 'drop') onWithheld(request);
         await before(fault, request, reply);
         // Fastify stops here only when it is told that the answer is out.
         return reply.sent ? reply : undefined;
       });
       app.addHook('onSend', async (request, reply, payload) => {
         const fault = applied.get(request);
+        if (fault?.kind === 'hang_after' || fault?.kind === 'drop_after') onWithheld(request);
         return fault === undefined ? payload : after(fault, request, reply, payload);
       });
     },

@@ -19,6 +19,13 @@ export function registerApi(app: FastifyInstance, options: ApiOptions): void {
   const { book, apiKey } = options;
   const guarded = { preHandler: keyCheck(apiKey) };
 
+  app.get('/payment/', async (request, reply) => {
+    const { iid } = request.query as { iid?: string };
+    const invoice = book.invoices.get(iid ?? '');
+    if (invoice === undefined) return failure(reply, 404, 'NOT_FOUND', 'Invoice not found');
+    return reply.type('text/html').send(payPage(invoice));
+  });
+
   app.get('/v1/status', async () => ({ message: 'OK' }));
 
   app.post('/v1/invoice', guarded, async (request, reply) => {
@@ -44,6 +51,14 @@ export function registerApi(app: FastifyInstance, options: ApiOptions): void {
     const minimum = from.toLowerCase() === 'eth' ? '0.0005' : MINIMUM_USD;
     return { currency_from: from, currency_to: query.currency_to ?? from, min_amount: json.exact(minimum) };
   });
+}
+
+/** What a subscriber sees behind `invoice_url`: one button that pays the price. */
+function payPage(invoice: Invoice): string {
+  const pay = `fetch('/_control/pay', { method: 'POST', body: JSON.stringify({ invoiceId: '${invoice.id}' }) })`;
+  return `<!doctype html><meta charset="utf-8"><title>NOWPayments simulator</title>
+<p>Invoice ${invoice.id} over ${invoice.priceAmount} ${invoice.priceCurrency === 'usd' ? 'USD' : 'units'}</p>
+<button onclick="${pay.replaceAll('"', '&quot;')}.then(() => { this.textContent = 'Paid'; })">Pay</button>`;
 }
 
 function keyCheck(apiKey: string) {

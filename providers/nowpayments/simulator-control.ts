@@ -22,13 +22,13 @@ export function registerControl(app: FastifyInstance, options: ControlOptions): 
   // { "wait": true } answers when every payment has reached its last status and nothing is left to deliver
   app.post('/_control/pay', async (request, reply) => {
     const body = request.body as json.Json | undefined;
-    let specs: ReturnType<typeof readPaySpecs>;
+    let started: Awaited<ReturnType<Flow['start']>>;
     try {
-      specs = readPaySpecs(body);
+      started = await flow.start(readPaySpecs(body));
     } catch (error) {
       return wrong(reply, error);
     }
-    const { payments, done } = await flow.start(specs);
+    const { payments, done } = started;
     if ((body as json.JsonObject).wait === true) {
       await done;
       await delivery.idle();

@@ -63,8 +63,10 @@ export function createFlow(options: FlowOptions): Flow {
   return {
     async start(specs) {
       const ethUsd = await options.ethUsd();
+      // Shares are counted over the whole request, so that 0.2 means every fifth whether or not `count` is used.
+      const shares = new Map<string, () => number>();
       const runs = specs.flatMap((spec) => {
-        const manner = mannerOf(spec);
+        const manner = mannerOf(spec, shares);
         return Array.from({ length: spec.count }, () => {
           const payment = openPayment(spec, options.book, ethUsd);
           const outcome = outcomeOf(spec, payment.priceAmount, ethUsd);
@@ -84,9 +86,20 @@ export function createFlow(options: FlowOptions): Flow {
   };
 }
 
-function mannerOf(spec: PaySpec): Manner {
-  const { form, delayMs, shuffle } = spec;
-  return { form, delayMs, shuffle, copies: everyNth(spec.duplicates), forgeries: everyNth(spec.forge) };
+function mannerOf(spec: PaySpec, shares: Map<string, () => number>): Manner {
+  const counter = (what: string, share: number): (() => number) => {
+    const key = `${what} ${share}`;
+    const counted = shares.get(key) ?? everyNth(share);
+    shares.set(key, counted);
+    return counted;
+  };
+  return {
+    form: spec.form,
+    delayMs: spec.delayMs,
+    shuffle: spec.shuffle,
+    copies: counter('copies', spec.duplicates),
+    forgeries: counter('forgeries', spec.forge),
+  };
 }
 
 /** Spreads a share evenly and repeatably: 0.2 gives 0 0 0 0 1 0 0 0 0 1. */

@@ -13,6 +13,7 @@ const simulator = createNowPaymentsSimulator({
     rpcUrl: setting('EVM_RPC_URLS').split(',')[0] as string,
     usdtContract: setting('USDT_CONTRACT'),
     to: setting('HOST_WALLET_ADDRESS'),
+    ...(process.env.EVM_CHAIN_ID ? { chainId: BigInt(process.env.EVM_CHAIN_ID) } : {}),
   }),
   stateFile: process.env.STATE_FILE ?? null,
   ...(ethUsd === null ? {} : { ethUsd }),

@@ -31,7 +31,7 @@ export interface PaySpec {
   readonly ipnUrl: string | null;
   /** Extra copies per IPN; 0.2 = every fifth one twice. */
   readonly duplicates: number;
-  /** Forged IPNs per payment, same counting. */
+  /** Pairs of forged IPNs per payment, same counting. */
   readonly forge: number;
   /** IPNs of a payment go out in another order than its statuses, the last one included. */
   readonly shuffle: boolean;
