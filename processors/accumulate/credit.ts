@@ -226,8 +226,10 @@ export function recoverDebt(work: Work, clientId: bigint, asset: LedgerAsset, ca
 
 /** The complete value in a record, or undefined when a part is missing or the parts do not add up. */
 export function legValueOf(record: ValuedRecord): LegValue | undefined {
-  const { strategy, received, gross, fee, net, rate_id, rate } = record.value;
+  const { strategy, received, gross, fee, net, fee_bps, rate_id, rate } = record.value;
   if (strategy === null || !received || !gross || !fee || !net) return undefined;
+  if (fee_bps === null || fee_bps < 0 || fee_bps > 2_000) return undefined;
+  if (rate !== null && !/^\d{1,60}(\.\d{1,80})?$/.test(rate)) return undefined;
   if (gross.asset !== net.asset || fee.asset !== net.asset) return undefined;
   if (subtract(gross, fee).minor !== net.minor || net.minor <= 0n || fee.minor < 0n || received.minor <= 0n)
     return undefined;

@@ -131,7 +131,7 @@ function createPayout(
 
 /** US dollars with two decimals, floored; 1 USDT = 1 USD for limits. null: an ETH amount without a usable rate. */
 export function usdValue(asset: LedgerAsset, minor: bigint, usdtPerEth: string | undefined): string | null {
-  if (asset === 'USDT') return formatUnits(minor / 10_000n, 2);
+  if (asset === 'USDT') return new Rate(formatUnits(minor / 10_000n, 2)).toFixed(2);
   if (usdtPerEth === undefined) return null;
   return new Rate(formatMoney(money(asset, minor))).times(new Rate(usdtPerEth)).toDecimalPlaces(2).toFixed(2);
 }

@@ -167,6 +167,9 @@ function valuable(
   first: FirstCredit,
 ): Ending {
   const same = row.facts_digest === factsDigest(record.value.payment);
+  // A confirmed partial value that a finished overtook on its way is late, not a contradiction.
+  if (!same && row.facts_digest !== null && isBelow(record.value.payment.payment_status, row.status))
+    return reject(work, record, 'stale_status');
   switch (row.state) {
     case 'closed':
       return reject(
@@ -185,6 +188,11 @@ function valuable(
     default:
       return first(work, record, context, row);
   }
+}
+
+function isBelow(status: string, before: string): boolean {
+  const rank = rankOf(before);
+  return rank !== undefined && rankOf(status)! < rank;
 }
 
 function repeatReason(work: Work, record: ValuedRecord, row: PaymentStatusRow): ReasonCode {
@@ -259,6 +267,8 @@ function secondLeg(work: Work, record: ValuedRecord, context: BatchContext, row:
   }
   if (value.kind === 'unvalued')
     return quarantine(work, record, 'no_usable_rate', 'second leg without a usable rate');
+  if (!legValueOf(record))
+    return quarantine(work, record, 'field_invalid', 'the value is incomplete or does not add up');
   const rate =
     value.rate === null || value.rate_id === null
       ? undefined
