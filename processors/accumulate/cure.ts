@@ -6,6 +6,7 @@ import type { PaymentFacts } from '../../schemas/events.ts';
 import { TOPIC } from '../../schemas/topology.ts';
 import { proposal } from '../convert/transition.ts';
 import { valuePayment } from '../convert/value.ts';
+import { paymentEntity } from './facts.ts';
 
 /** The facts of a payment as they were booked; what a value does not need is not kept. */
 export function factsOf(row: PaymentStatusRow): PaymentFacts {
@@ -40,7 +41,16 @@ export function proposeValues(
     if (!client) continue;
     const facts = factsOf(row);
     const value = valuePayment(facts, { strategy: client.payout_strategy, feeBps, rate });
-    if (value.kind !== 'valued') continue;
+    if (value.kind !== 'valued') {
+      // No rate will mend it: asked for again, it would stand first in every page.
+      work.discrepancy(
+        value.reason ?? 'value_too_small',
+        paymentEntity(facts),
+        'unvalued, and worth nothing at this rate',
+      );
+      work.put(paymentStatus, { ...row, unvalued_offset: null });
+      continue;
+    }
     const record = proposal({ event_id: row.received_id, payment: facts }, work.now, value);
     work.emit(TOPIC.valued, facts.client_id, 'payment.valued', record);
     work.put(paymentStatus, { ...row, unvalued_offset: null });
