@@ -146,8 +146,8 @@ async function writeOutbox(tx: Db, work: Work, codec: Codec): Promise<void> {
     key: item.key,
     event_id: item.value.event_id,
     event_type: item.type,
-    value: codec.encode(item.topic, item.value as never),
-    headers: JSON.stringify(item.traceparent === null ? {} : { traceparent: item.traceparent }),
+    value: item.value.bytes ?? codec.encode(item.topic, item.value as never),
+    headers: JSON.stringify(item.headers),
     created_at: work.now,
   }));
   await tx.query(

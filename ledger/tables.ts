@@ -190,6 +190,7 @@ export const creditBatches = table('credit_batches', ['partition', 'number'], {
 export const conversions = table('conversions', ['conversion_id'], {
   conversion_id: 'uuid',
   eth: 'units',
+  eth_open: 'units',
   usdt_expected: 'units',
   usdt_received: 'units?',
   state: 'text',
@@ -330,6 +331,7 @@ export const quarantined = table('quarantined', ['event_id'], {
   detail: 'text',
   key: 'text?',
   value: 'bytes',
+  signature_form: 'text?',
   at: 'time',
   redriven_at: 'time?',
 });

@@ -23,8 +23,9 @@ export interface OutboxItem {
   readonly topic: TopicName;
   readonly key: string;
   readonly type: string;
-  readonly value: { readonly event_id: string };
-  readonly traceparent: string | null;
+  /** A value to encode, or bytes that stood in a log before and go back as they are. */
+  readonly value: { readonly event_id: string; readonly bytes?: Buffer };
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 export interface IntentWish {
@@ -242,8 +243,16 @@ export class Work {
 
   // effects
 
-  emit<T extends TopicName>(topic: T, key: string, type: string, value: TopicValues[T]): void {
-    this.outbox.push({ topic, key, type, value, traceparent: this.traceparent });
+  /** @param headers beside traceparent, event-id and event-type */
+  emit<T extends TopicName>(
+    topic: T,
+    key: string,
+    type: string,
+    value: TopicValues[T] | { readonly event_id: string; readonly bytes: Buffer },
+    headers: Readonly<Record<string, string>> = {},
+  ): void {
+    const trace = this.traceparent === null ? {} : { traceparent: this.traceparent };
+    this.outbox.push({ topic, key, type, value, headers: { ...trace, ...headers } });
   }
 
   /** Makes sure that the intent is due at that time or sooner, whether it is new, waiting, running or done. */

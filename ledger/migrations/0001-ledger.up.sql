@@ -19,6 +19,9 @@ CREATE TABLE clients (
   CHECK (payout_strategy = 'instant' OR payout_threshold_usd IS NOT NULL)
 );
 
+-- The distinct pairs are found by jumping through this index.
+CREATE INDEX clients_pair ON clients (payout_currency, payout_network);
+
 CREATE TABLE plans (
   client_id bigint NOT NULL,
   tier int NOT NULL CHECK (tier BETWEEN 1 AND 9),
@@ -200,6 +203,8 @@ CREATE TABLE payout_batches (
 );
 CREATE UNIQUE INDEX payout_batches_range ON payout_batches (client_id, asset, to_seq);
 CREATE INDEX payout_batches_id ON payout_batches (payout_id);
+-- Limits sum what was created in the last day and month.
+CREATE INDEX payout_batches_created ON payout_batches (created_at) INCLUDE (usd_value, state);
 CREATE INDEX payout_batches_open ON payout_batches (asset, created_at, payout_id)
   WHERE state NOT IN ('completed', 'cancelled');
 
@@ -216,6 +221,8 @@ CREATE TABLE credit_batches (
 CREATE TABLE conversions (
   conversion_id uuid PRIMARY KEY,
   eth numeric(78, 0) NOT NULL CHECK (eth > 0),
+  -- What the next attempt sends: less than eth once a provider refunded less than it got.
+  eth_open numeric(78, 0) NOT NULL CHECK (eth_open > 0),
   usdt_expected numeric(78, 0) NOT NULL,
   usdt_received numeric(78, 0),
   state text NOT NULL CHECK (state IN ('requested', 'awaiting_funds', 'ordered', 'funded', 'exchanging', 'refunded',
@@ -425,6 +432,7 @@ CREATE TABLE intents (
   created_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 CREATE INDEX intents_due ON intents (kind, due_at) WHERE state IN ('due', 'leased', 'parked');
+CREATE INDEX intents_leased ON intents (lease_until) WHERE state = 'leased';
 
 CREATE TABLE quarantined (
   event_id uuid PRIMARY KEY,
@@ -437,6 +445,8 @@ CREATE TABLE quarantined (
   detail text NOT NULL,
   key text,
   value bytea NOT NULL,
+  -- of a webhook: the form under which its signature matched
+  signature_form text,
   at timestamptz NOT NULL,
   redriven_at timestamptz
 );

@@ -25,6 +25,7 @@ export function quarantine(work: Work, record: ValuedRecord, reason: ReasonCode,
     detail,
     key: record.key,
     value: record.bytes,
+    signature_form: null,
     at: work.now,
     redriven_at: null,
   });

@@ -147,6 +147,7 @@ function parkBytes(work: Work, batch: Batch, raw: LogRecord, reason: ReasonCode,
     ...common,
     part: batch.partition,
     source_offset: raw.offset,
+    signature_form: null,
     at: work.now,
     redriven_at: null,
   });

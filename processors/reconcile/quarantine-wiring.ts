@@ -48,7 +48,16 @@ function rowOf(deps: QuarantineDeps, record: LogRecord): QuarantinedRow[] {
       TOPIC.quarantine,
       record.value ?? Buffer.alloc(0),
     );
-    return [{ ...same, part: partition, source_offset: offset, at: occurred_at, redriven_at: null }];
+    return [
+      {
+        ...same,
+        part: partition,
+        source_offset: offset,
+        signature_form: record.headers['signature-form'] ?? null,
+        at: occurred_at,
+        redriven_at: null,
+      },
+    ];
   } catch (error) {
     deps.log.error({ err: error, offset: `${record.offset}` }, 'a quarantine record cannot be decoded');
     return [];

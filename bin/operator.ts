@@ -1,0 +1,78 @@
+/** What commands that read or change the running system open, and the tables that they print. */
+import Table from 'cli-table3';
+import { type Database, openDatabase } from '../ledger/db.ts';
+import { openSchemas } from '../processors/runtime/parts.ts';
+import type { Codec } from '../schemas/codec.ts';
+import type { SettingsWith } from '../schemas/settings.ts';
+import { operatorSettings } from './environment.ts';
+
+export interface Operator {
+  readonly db: Database;
+  readonly now: () => Date;
+  readonly settings: SettingsWith<'DATABASE_URL'>;
+}
+
+/** Opens the ledger for reading. @throws SettingsError when there is neither a setting nor a running stack */
+export async function withLedger<T>(act: (operator: Operator) => Promise<T>): Promise<T> {
+  const settings = await operatorSettings('DATABASE_URL');
+  const db = openDatabase({ url: settings.DATABASE_URL, max: 2, applicationName: 'spillway-cli' });
+  try {
+    return await act({ db, settings, now: () => new Date() });
+  } finally {
+    await db.close();
+  }
+}
+
+/** Opens the ledger and the codec, for commands that change something. */
+export async function withLedgerAndCodec<T>(
+  act: (operator: Operator & { readonly codec: Codec }) => Promise<T>,
+): Promise<T> {
+  return withLedger(async (operator) => {
+    const { codec } = await openSchemas(await operatorSettings('SCHEMA_REGISTRY_URL'));
+    return act({ ...operator, codec });
+  });
+}
+
+type Cell = string | number | bigint | boolean | Date | null | undefined;
+
+/** Prints rows as a table for people, or as JSON for programs (amounts stay text). */
+export function printRows(
+  rows: readonly Readonly<Record<string, Cell>>[],
+  asJson: boolean | undefined,
+  empty: string,
+): void {
+  if (asJson) {
+    console.log(toJson(rows));
+    return;
+  }
+  const first = rows[0];
+  if (!first) {
+    console.log(empty);
+    return;
+  }
+  const head = Object.keys(first);
+  const table = new Table({ head, style: { head: [], border: [] } });
+  for (const row of rows) table.push(head.map((name) => cellText(row[name])));
+  console.log(table.toString());
+}
+
+/** One thing with its fields, one line each. */
+export function printFields(row: Readonly<Record<string, Cell>>, asJson: boolean | undefined): void {
+  if (asJson) {
+    console.log(toJson(row));
+    return;
+  }
+  const width = Math.max(...Object.keys(row).map((name) => name.length));
+  for (const [name, value] of Object.entries(row)) console.log(`${name.padEnd(width)}  ${cellText(value)}`);
+}
+
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
+}
+
+/** Control characters are shown, never sent to the terminal: what is listed came from outside. */
+function cellText(value: Cell): string {
+  if (value === null || value === undefined) return '';
+  const text = value instanceof Date ? value.toISOString() : String(value);
+  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
