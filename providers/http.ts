@@ -63,7 +63,9 @@ export function createHttp(options: HttpOptions): Http {
 
 function pacing(perMinute: number | undefined): (() => Promise<void>) | null {
   if (perMinute === undefined) return null;
-  return pThrottle({ limit: perMinute, interval: 60_000, strict: true })(async () => {});
+  // Spread over seconds where there are enough: a burst that is spent leaves nobody waiting for a whole minute.
+  const share = perMinute >= 60 ? { limit: Math.floor(perMinute / 60), interval: 1_000 } : undefined;
+  return pThrottle({ limit: perMinute, interval: 60_000, ...share, strict: true })(async () => {});
 }
 
 /** A call whose deadline passed while it waited is never sent: its caller has given up and lost its lease. */

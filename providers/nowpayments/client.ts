@@ -43,8 +43,8 @@ export interface NowPaymentsOptions {
   readonly perMinute?: number;
 }
 
-/** The provider's published limit is per key and not exact; this stays well inside it and lets bursts drain. */
-const PER_MINUTE_DEFAULT = 600;
+/** 50 a second. The provider publishes no exact limit per key: beyond it, it says 429 and how long to wait. */
+const PER_MINUTE_DEFAULT = 3_000;
 
 export function createNowPayments(options: NowPaymentsOptions): NowPayments {
   const http = createHttp({

@@ -168,6 +168,21 @@ test('a call that waited too long for our own rate limit is never sent', async (
   expect(asked).toBe(1);
 });
 
+test('a limit of many a minute is spread over seconds, and nothing is lost by waiting', async () => {
+  const at: number[] = [];
+  const http = await client(
+    (_request, response) => {
+      at.push(Date.now());
+      response.end('{}');
+    },
+    { perMinute: 300 },
+  );
+  await Promise.all(Array.from({ length: 8 }, () => http.get('/x')));
+  expect(at).toHaveLength(8);
+  expect((at[5] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(900);
+  expect((at[4] ?? 0) - (at[0] ?? 0)).toBeLessThan(900);
+});
+
 describe('reading a shape', () => {
   const parsed = json.parseJson(
     '{"n":12,"neg":-1,"s":"x","e":"","d":"1.50","big":1e99,"t":1711356300,"o":{},"l":[]}',
