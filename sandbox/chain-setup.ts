@@ -1,6 +1,6 @@
 /**
- * Prepares the development chain: the USDT contract at an address that never changes, coins for the simulators,
- * gas for the host wallet. Running it again changes nothing.
+ * Prepares the development chain: the USDT contract at an address that never changes, coins for the
+ * simulators, gas for the host wallet. Running it again changes nothing.
  */
 import {
   AbiCoder,
@@ -29,16 +29,23 @@ export interface ChainSetup {
 
 export interface PreparedChain {
   readonly usdtContract: string;
-  /** Hash of the transfer that gave the host wallet its gas, now or in an earlier run; null when gasEth is 0. */
+  /**
+   * Hash of the transfer that gave the host wallet its gas, now or in an earlier run; null when gasEth is 0.
+   */
   readonly fundingTx: string | null;
 }
 
-/** anvil puts this well-known contract on every chain: it creates contracts at an address that depends on code only. */
+/**
+ * anvil puts this well-known contract on every chain: it creates contracts at an address that depends on code
+ * only.
+ */
 const DEPLOYER = '0x4e59b44847b379578588920cA78FbF26c0B4956C';
 const SALT = `0x${'00'.repeat(32)}`;
 /** 1,000 million USDT each: no demo or benchmark empties a simulator. */
 const MINTED = 1_000_000_000n * 1_000_000n;
-/** Fixed, so that the funding transfer has the same bytes and hash in every run; far above anvil's first fees. */
+/**
+ * Fixed, so that the funding transfer has the same bytes and hash in every run; far above anvil's first fees.
+ */
 const FUNDING_FEE = parseUnits('100', 'gwei');
 
 /** @throws Error when the node at rpcUrl is no development chain or cannot be reached */

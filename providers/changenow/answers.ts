@@ -1,4 +1,7 @@
-/** ChangeNOW's answers read into our words; what does not have the documented shape is `malformed`, never guessed. */
+/**
+ * ChangeNOW's answers read into our words; what does not have the documented shape is `malformed`, never
+ * guessed.
+ */
 import { malformed } from '../error.ts';
 import { json } from '../http.ts';
 import type { Currency, Estimate, SwapOrder, SwapPair, SwapRequest, SwapStatus } from './swap.ts';
@@ -43,7 +46,9 @@ export function readEstimate(answer: json.Json, pair: SwapPair): Estimate {
   };
 }
 
-/** The reply to `create`. What it says is passed on even where it contradicts the request: the caller decides. */
+/**
+ * The reply to `create`. What it says is passed on even where it contradicts the request: the caller decides.
+ */
 export function readCreated(answer: json.Json, request: SwapRequest): SwapOrder {
   const found = json.object(answer, `${PROVIDER}.order`);
   const path = `${PROVIDER}.order`;

@@ -1,4 +1,7 @@
-/** ChangeNOW API v2 over HTTP: prices, limits, orders and their state. Amounts stay exact decimal text throughout. */
+/**
+ * ChangeNOW API v2 over HTTP: prices, limits, orders and their state. Amounts stay exact decimal text
+ * throughout.
+ */
 import { afterEffect, malformed, ProviderError } from '../error.ts';
 import { createHttp, type Http, json } from '../http.ts';
 import {
@@ -84,7 +87,10 @@ function pairQuery(pair: SwapPair): Record<keyof SwapPair, string> {
   return { fromCurrency, fromNetwork, toCurrency, toNetwork };
 }
 
-/** Every documented field, empty where we have nothing to say; amounts are strings here, by their documentation. */
+/**
+ * Every documented field, empty where we have nothing to say; amounts are strings here, by their
+ * documentation.
+ */
 function createBody(request: SwapRequest): Record<string, string> {
   return {
     ...pairQuery(request.pair),

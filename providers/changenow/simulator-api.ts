@@ -1,4 +1,7 @@
-/** The side of the simulator that ChangeNOW documents: paths, fields, number formats and error bodies are theirs. */
+/**
+ * The side of the simulator that ChangeNOW documents: paths, fields, number formats and error bodies are
+ * theirs.
+ */
 import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Rate } from '../../schemas/money.ts';

@@ -1,4 +1,7 @@
-/** The control side of the ChangeNOW simulator: scripts for orders to come, decisions about orders there are, views. */
+/**
+ * The control side of the ChangeNOW simulator: scripts for orders to come, decisions about orders there are,
+ * views.
+ */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { json } from '../http.ts';

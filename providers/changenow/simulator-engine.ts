@@ -1,6 +1,7 @@
 /**
- * What happens to an order by itself: a deposit is seen in the newest block, statuses follow each other, proceeds or a
- * refund go out on chain or into the book. One loop, one thing at a time, every step saved before it is shown.
+ * What happens to an order by itself: a deposit is seen in the newest block, statuses follow each other,
+ * proceeds or a refund go out on chain or into the book. One loop, one thing at a time, every step saved
+ * before it is shown.
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +14,9 @@ import type { Order, OrderBook } from './simulator-orders.ts';
 export interface Engine {
   start(): void;
   stop(): Promise<void>;
-  /** A funded order goes on to this outcome at once. @returns false when it has ended, or nothing arrived yet */
+  /**
+   * A funded order goes on to this outcome at once. @returns false when it has ended, or nothing arrived yet
+   */
   decide(order: Order, outcome: Outcome): boolean;
   /** What went wrong lately, for `/_control/engine`. */
   readonly errors: string[];

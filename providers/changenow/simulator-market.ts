@@ -1,4 +1,6 @@
-/** What the ChangeNOW simulator trades: its currencies, fixed prices in US dollars, limits and address checks. */
+/**
+ * What the ChangeNOW simulator trades: its currencies, fixed prices in US dollars, limits and address checks.
+ */
 import { createRequire } from 'node:module';
 import { heldAssetOf } from '../../schemas/assets.ts';
 import { Rate } from '../../schemas/money.ts';
@@ -68,7 +70,9 @@ export function isTraded(pair: SwapPair): boolean {
   return paysIn && from !== undefined && to !== undefined && from !== to;
 }
 
-/** Floor of amount x price(from) / price(to) x ratio at the decimals of the target. @param ratio 1 = no loss */
+/**
+ * Floor of amount x price(from) / price(to) x ratio at the decimals of the target. @param ratio 1 = no loss
+ */
 export function convert(settings: Settings, pair: SwapPair, fromAmount: string, ratio = '1'): string {
   const to = coinOf(pair.toCurrency, pair.toNetwork)!;
   const value = new Rate(fromAmount).mul(priceOf(settings, pair.fromCurrency, pair.fromNetwork)).mul(ratio);

@@ -1,6 +1,7 @@
 /**
- * The ChangeNOW simulator's memory: orders, scripts, settings, and its place on the chain. With a file, every change is
- * a line appended to it, the last line of an order counts, and a restarted simulator goes on where it was.
+ * The ChangeNOW simulator's memory: orders, scripts, settings, and its place on the chain. With a file, every
+ * change is a line appended to it, the last line of an order counts, and a restarted simulator goes on where
+ * it was.
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';

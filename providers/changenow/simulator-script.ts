@@ -1,6 +1,6 @@
 /**
- * What `POST /_control/script` may say about orders to come. Unknown words are refused: a test whose fault has a typing
- * error would pass for the wrong reason.
+ * What `POST /_control/script` may say about orders to come. Unknown words are refused: a test whose fault
+ * has a typing error would pass for the wrong reason.
  */
 import { z } from 'zod';
 import type { json } from '../http.ts';

@@ -1,6 +1,6 @@
 /**
- * ChangeNOW v2 for development and tests: the documented API, a control side, real deposits, proceeds and refunds on the
- * development chain, and a book of what was paid in other currencies.
+ * ChangeNOW v2 for development and tests: the documented API, a control side, real deposits, proceeds and
+ * refunds on the development chain, and a book of what was paid in other currencies.
  */
 import type { FastifyInstance } from 'fastify';
 import type { DevBank } from '../evm/dev-bank.ts';

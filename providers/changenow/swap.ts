@@ -1,4 +1,7 @@
-/** What a swap provider offers us, in our words; amounts are exact decimal text in whole units of their currency. */
+/**
+ * What a swap provider offers us, in our words; amounts are exact decimal text in whole units of their
+ * currency.
+ */
 
 export interface SwapPair {
   /** Tickers and networks as the provider writes them, in lower case: `usdt` on `eth`. */
@@ -51,8 +54,8 @@ export interface SwapRequest {
 }
 
 /**
- * An order as the provider describes it. Nothing here was compared with the request: the caller does that before it
- * funds anything.
+ * An order as the provider describes it. Nothing here was compared with the request: the caller does that
+ * before it funds anything.
  */
 export interface SwapOrder extends SwapPair {
   readonly id: string;
@@ -70,8 +73,8 @@ export interface SwapOrder extends SwapPair {
 export interface SwapStatus extends SwapPair {
   readonly id: string;
   /**
-   * In the provider's word: new waiting confirming exchanging sending verifying finished failed refunded expired hold
-   * overdue; a word not known here is passed on as it is.
+   * In the provider's word: new waiting confirming exchanging sending verifying finished failed refunded
+   * expired hold overdue; a word not known here is passed on as it is.
    */
   readonly status: string;
   /** What really arrived there and what was really sent; null = not yet, never zero. */

@@ -1,6 +1,7 @@
 /**
- * Sending signed bytes. The same bytes may be sent any number of times and to every node, so all nodes are tried
- * before a refusal counts; what no node answered clearly is `unknown_outcome`, resolved by watching the hash.
+ * Sending signed bytes. The same bytes may be sent any number of times and to every node, so all nodes are
+ * tried before a refusal counts; what no node answered clearly is `unknown_outcome`, resolved by watching the
+ * hash.
  */
 import { Transaction } from 'ethers';
 import { ProviderError } from '../error.ts';
@@ -26,8 +27,8 @@ type Verdict = 'accepted' | 'known' | ProviderError;
 
 /**
  * @param raw signed bytes, hex
- * @throws ProviderError permanent (every answer was a refusal; its code says which), transient (never sent) or
- * unknown_outcome (it may be out there: watch its hash)
+ * @throws ProviderError permanent (every answer was a refusal; its code says which), transient (never sent)
+ * or unknown_outcome (it may be out there: watch its hash)
  */
 export async function broadcast(pool: Pool, raw: string): Promise<'accepted' | 'known'> {
   const hash = hashOf(raw);

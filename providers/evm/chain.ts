@@ -1,6 +1,7 @@
 /**
- * The chain as the rest of Spillway sees it. Whatever money depends on (finality, receipts, deposits, balances,
- * final nonces) must be told alike by two nodes when EVM_RPC_URLS names two or more; the rest fails over.
+ * The chain as the rest of Spillway sees it. Whatever money depends on (finality, receipts, deposits,
+ * balances, final nonces) must be told alike by two nodes when EVM_RPC_URLS names two or more; the rest fails
+ * over.
  */
 import type { LedgerAsset } from '../../schemas/assets.ts';
 import { ProviderError } from '../error.ts';
@@ -32,7 +33,10 @@ export interface Head {
   readonly finalizedHash: string;
 }
 
-/** A transaction as it stands on chain or in the pool; amount and recipient are those of the transfer it carries. */
+/**
+ * A transaction as it stands on chain or in the pool; amount and recipient are those of the transfer it
+ * carries.
+ */
 export interface ChainTransaction {
   readonly hash: string;
   readonly from: string;
@@ -58,11 +62,16 @@ export interface Chain {
     address: string,
     block: number | 'finalized',
   ): Promise<{ ETH: bigint; USDT: bigint; block: number }>;
-  /** @throws ProviderError permanent (refused, with a code), transient (never sent), unknown_outcome (watch it) */
+  /**
+   * @throws ProviderError permanent (refused, with a code), transient (never sent), unknown_outcome (watch
+   * it)
+   */
   broadcast(raw: string): Promise<'accepted' | 'known'>;
   /** Null: not mined, or not canonical. Not a sign of finality: compare `block` with `head().finalized`. */
   receipts(hashes: readonly string[]): Promise<Map<string, Receipt | null>>;
-  /** All deposits of the finalized blocks fromBlock..toBlock, in chain order, none sent by the address itself. */
+  /**
+   * All deposits of the finalized blocks fromBlock..toBlock, in chain order, none sent by the address itself.
+   */
   deposits(address: string, fromBlock: number, toBlock: number): Promise<Deposit[]>;
   transaction(hash: string): Promise<ChainTransaction | null>;
   close(): void;
@@ -134,7 +143,10 @@ async function headOf(pool: Pool): Promise<Head> {
   return { ...lowest, latest: Math.min(...heads.map((head) => head.latest)) };
 }
 
-/** The highest counts and the lowest final one: every doubt makes `pending = latest = finalized` harder to reach. */
+/**
+ * The highest counts and the lowest final one: every doubt makes `pending = latest = finalized` harder to
+ * reach.
+ */
 async function noncesOf(pool: Pool, address: string) {
   const views = await pool.quorum((rpc) =>
     Promise.all([

@@ -1,6 +1,6 @@
 /**
- * Who is who on the development chain. The keys come from the phrase that every anvil starts with; it is public,
- * so these accounts own nothing on any other chain.
+ * Who is who on the development chain. The keys come from the phrase that every anvil starts with; it is
+ * public, so these accounts own nothing on any other chain.
  */
 import { HDNodeWallet } from 'ethers';
 

@@ -1,6 +1,7 @@
 /**
- * A development account that pays on chain and watches for deposits: what a simulated provider owns. The caller keeps
- * nonces and signed bytes, so that a restarted simulator sends the same bytes again and never pays twice.
+ * A development account that pays on chain and watches for deposits: what a simulated provider owns. The
+ * caller keeps nonces and signed bytes, so that a restarted simulator sends the same bytes again and never
+ * pays twice.
  */
 import type { LedgerAsset } from '../../schemas/assets.ts';
 import { broadcast } from './broadcast.ts';

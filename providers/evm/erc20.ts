@@ -1,4 +1,7 @@
-/** The three parts of ERC-20 that we use, encoded and decoded; nothing here expects `transfer` to return a value. */
+/**
+ * The three parts of ERC-20 that we use, encoded and decoded; nothing here expects `transfer` to return a
+ * value.
+ */
 import { dataSlice, getAddress, Interface, zeroPadValue } from 'ethers';
 
 const ABI = new Interface([
@@ -13,7 +16,10 @@ export function transferData(to: string, amount: bigint): string {
   return ABI.encodeFunctionData('transfer', [to, amount]);
 }
 
-/** The recipient and minor units of `transfer` call data, or null when it is anything else, trailing bytes included. */
+/**
+ * The recipient and minor units of `transfer` call data, or null when it is anything else, trailing bytes
+ * included.
+ */
 export function decodeTransferData(data: string): { to: string; amount: bigint } | null {
   if (data.length !== 2 + 2 * (4 + 64) || !data.startsWith(ABI.getFunction('transfer')!.selector))
     return null;

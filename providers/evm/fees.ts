@@ -1,4 +1,6 @@
-/** What a transfer will cost at most (EIP-1559): room for six full blocks of rising base fee, and spare gas. */
+/**
+ * What a transfer will cost at most (EIP-1559): room for six full blocks of rising base fee, and spare gas.
+ */
 import { ASSETS, type LedgerAsset } from '../../schemas/assets.ts';
 import { ProviderError } from '../error.ts';
 import { transferData } from './erc20.ts';
@@ -21,7 +23,10 @@ export interface QuoteRequest {
   readonly amount: bigint;
 }
 
-/** @throws ProviderError permanent `would_revert`; transient `insufficient_funds` (a top-up cures it) and others */
+/**
+ * @throws ProviderError permanent `would_revert`; transient `insufficient_funds` (a top-up cures it) and
+ * others
+ */
 export async function quoteOf(rpc: Rpc, request: QuoteRequest, usdtContract: string): Promise<Quote> {
   const [estimate, tip, head] = await Promise.all([
     estimateOf(rpc, request, usdtContract),

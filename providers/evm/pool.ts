@@ -1,6 +1,7 @@
 /**
- * The nodes of EVM_RPC_URLS as one: a read fails over to the next node, and a read that money depends on must be
- * answered alike by two nodes when two or more are configured. No node is used before its chain id was seen.
+ * The nodes of EVM_RPC_URLS as one: a read fails over to the next node, and a read that money depends on must
+ * be answered alike by two nodes when two or more are configured. No node is used before its chain id was
+ * seen.
  */
 import { ProviderError } from '../error.ts';
 import * as read from './read.ts';
@@ -13,7 +14,10 @@ export interface PoolOptions {
 }
 
 export interface Pool {
-  /** Every node whose chain id is right; nodes that cannot be reached are left out. @throws ProviderError: none left */
+  /**
+   * Every node whose chain id is right; nodes that cannot be reached are left out. @throws ProviderError:
+   * none left
+   */
   nodes(): Promise<Rpc[]>;
   /** The first usable answer. @throws ProviderError: no node gave one */
   first<T>(ask: (rpc: Rpc) => Promise<T>): Promise<T>;

@@ -1,4 +1,7 @@
-/** Reading JSON-RPC answers without trusting them: each helper returns the documented shape or throws `malformed`. */
+/**
+ * Reading JSON-RPC answers without trusting them: each helper returns the documented shape or throws
+ * `malformed`.
+ */
 import { getAddress } from 'ethers';
 import { malformed } from '../error.ts';
 

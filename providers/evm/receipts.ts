@@ -1,4 +1,6 @@
-/** Receipts that may be believed: the block that holds one must still be the canonical block of its height. */
+/**
+ * Receipts that may be believed: the block that holds one must still be the canonical block of its height.
+ */
 
 import * as read from './read.ts';
 import { NodeRefusal, type Rpc } from './rpc.ts';
@@ -72,7 +74,8 @@ export async function hashAt(rpc: Rpc, block: number): Promise<string | null> {
   try {
     answer = await rpc.call('eth_getBlockByNumber', [read.hexOf(block), false]);
   } catch (error) {
-    if (error instanceof NodeRefusal) return null; // "block not found": some nodes refuse instead of answering null
+    // "block not found": some nodes refuse instead of answering null.
+    if (error instanceof NodeRefusal) return null;
     throw error;
   }
   if (answer === null || answer === undefined) return null;

@@ -1,6 +1,7 @@
 /**
- * One JSON-RPC node behind ethers: a call answers, or fails as a NodeRefusal (the node said no) or a ProviderError
- * (no usable answer). Addresses of nodes often hold an API key, so messages name a node by its number only.
+ * One JSON-RPC node behind ethers: a call answers, or fails as a NodeRefusal (the node said no) or a
+ * ProviderError (no usable answer). Addresses of nodes often hold an API key, so messages name a node by its
+ * number only.
  */
 import { FetchRequest, JsonRpcProvider, Network } from 'ethers';
 import { ProviderError } from '../error.ts';
@@ -14,7 +15,10 @@ export class NodeRefusal extends Error {
 export interface Rpc {
   /** How people call it: `node 1`, in the order of EVM_RPC_URLS. */
   readonly name: string;
-  /** @throws NodeRefusal | ProviderError (transient; its code is the system's, or `timeout`, `http_503`, `malformed`) */
+  /**
+   * @throws NodeRefusal | ProviderError (transient; its code is the system's, or `timeout`, `http_503`,
+   * `malformed`)
+   */
   call(method: string, params: unknown[]): Promise<unknown>;
   close(): void;
 }
@@ -37,7 +41,8 @@ export function createRpc(options: RpcOptions): Rpc {
   request.setThrottleParams({ maxAttempts: 1 });
   const network = Network.from(options.chainId);
   const provider = new JsonRpcProvider(request, network, {
-    // The chain id is asked for once, by the pool, where a mismatch can be named; ethers would retry for ever.
+    // The chain id is asked for once, by the pool, where a mismatch can be named; ethers would retry for
+    // ever.
     staticNetwork: network,
     batchMaxCount: BATCH_MAX,
     batchMaxSize: BATCH_BYTES_MAX,
@@ -63,7 +68,9 @@ interface EthersError extends Error {
   readonly response?: { readonly statusCode?: number };
 }
 
-/** Anything that is not the node's own refusal leaves open whether the node acted: only the caller can know. */
+/**
+ * Anything that is not the node's own refusal leaves open whether the node acted: only the caller can know.
+ */
 function failureOf(error: unknown, method: string, name: string): Error {
   const found = error as EthersError;
   const said = found.info?.error?.message ?? found.error?.message;

@@ -1,6 +1,6 @@
 /**
- * Transfers found in blocks: native ETH from the transactions themselves, tokens from Transfer logs. ETH that a
- * contract passes on inside a call leaves no trace here; nodes do not index it, and we never expect it.
+ * Transfers found in blocks: native ETH from the transactions themselves, tokens from Transfer logs. ETH that
+ * a contract passes on inside a call leaves no trace here; nodes do not index it, and we never expect it.
  */
 import type { LedgerAsset } from '../../schemas/assets.ts';
 import { addressOfTopic, addressTopic, TRANSFER_TOPIC } from './erc20.ts';

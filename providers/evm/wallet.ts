@@ -1,6 +1,7 @@
 /**
- * Signing a transfer and reading signed bytes back. Pure and synchronous, so that nonce, signature, bytes and hash
- * can be stored in one transaction; `decodeTransfer` is the independent check of those bytes before they go out.
+ * Signing a transfer and reading signed bytes back. Pure and synchronous, so that nonce, signature, bytes and
+ * hash can be stored in one transaction; `decodeTransfer` is the independent check of those bytes before they
+ * go out.
  */
 import { computeAddress, getAddress, SigningKey, Transaction } from 'ethers';
 import type { LedgerAsset } from '../../schemas/assets.ts';
@@ -62,7 +63,8 @@ export function signTransfer(transfer: TransferToSign): { raw: string; hash: str
 
 /**
  * What signed bytes really do; `from` is recovered from the signature.
- * @throws ProviderError permanent: not a signed EIP-1559 transfer of ETH or of that USDT contract, or anything more
+ * @throws ProviderError permanent: not a signed EIP-1559 transfer of ETH or of that USDT contract, or
+ * anything more
  */
 export function decodeTransfer(raw: string, usdtContract: string): DecodedTransfer {
   let transaction: Transaction;

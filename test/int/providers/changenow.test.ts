@@ -1,4 +1,7 @@
-/** The ChangeNOW simulator on a real anvil: deposits taken, proceeds and refunds on chain, a book for other coins. */
+/**
+ * The ChangeNOW simulator on a real anvil: deposits taken, proceeds and refunds on chain, a book for other
+ * coins.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

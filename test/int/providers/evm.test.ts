@@ -1,4 +1,6 @@
-/** The chain client on a real anvil: transfers to finality, reverts, replacement, repeats, deposits, nonces. */
+/**
+ * The chain client on a real anvil: transfers to finality, reverts, replacement, repeats, deposits, nonces.
+ */
 import { Contract, ContractFactory, JsonRpcProvider, Wallet } from 'ethers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProviderError } from '../../../providers/error.ts';

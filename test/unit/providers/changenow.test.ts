@@ -1,6 +1,6 @@
 /**
- * The ChangeNOW contract: one suite that runs the client against the recorded documentation and against the simulator,
- * and the simulator's answers against the recorded shapes; then every error class.
+ * The ChangeNOW contract: one suite that runs the client against the recorded documentation and against the
+ * simulator, and the simulator's answers against the recorded shapes; then every error class.
  */
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
@@ -51,7 +51,9 @@ beforeEach(async () => {
   await control('/_control/reset', {});
 });
 
-/** Answers each path with the recorded text, byte by byte, so that long numbers arrive as they were written. */
+/**
+ * Answers each path with the recorded text, byte by byte, so that long numbers arrive as they were written.
+ */
 async function startReplay() {
   const answers = new Map<string, string>();
   const server = createServer((request, response) => {
