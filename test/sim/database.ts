@@ -1,0 +1,135 @@
+/**
+ * The ledger's door over PGlite: the same SQL and the same types as over pg. One warm instance for all runs; in a
+ * simulation every transaction is one step, and the hooks decide which of them are cut off or lose their answer.
+ */
+import { PGlite } from '@electric-sql/pglite';
+import type { Database, Db, TransactionOptions } from '../../ledger/db.ts';
+import { CommitUnknownError, ConnectionLostError } from '../../ledger/db-errors.ts';
+import { readMigrations } from '../../ledger/migrate.ts';
+
+/** What happens to one transaction or single statement. */
+export type Fate =
+  | { readonly kind: 'good' }
+  /** Rolled back before statement `at` (counted from 0), or before COMMIT if there are fewer; the process is gone. */
+  | { readonly kind: 'crash'; readonly at: number }
+  /** The answer is lost; `ran` says what is true. */
+  | { readonly kind: 'unknown'; readonly ran: boolean };
+
+export interface DatabaseHooks {
+  /** Waits for the turn of this step. */
+  step(label: string): Promise<void>;
+  fate(): Fate;
+  /** Ends the process that runs; never returns. */
+  crash(): Promise<never>;
+}
+
+const PLAIN: DatabaseHooks = {
+  step: async () => undefined,
+  fate: () => ({ kind: 'good' }),
+  crash: () => Promise.reject(new Error('nothing crashes here')),
+};
+
+/** One migrated PGlite and the names of its tables. */
+export class WarmPglite {
+  readonly pglite: PGlite;
+  #tables: readonly string[] = [];
+
+  private constructor(pglite: PGlite) {
+    this.pglite = pglite;
+  }
+
+  static async open(): Promise<WarmPglite> {
+    // int8 and numeric exactly as ledger/db-types.ts has them.
+    const parsers = { 20: (text: string) => BigInt(text), 1700: (text: string) => text };
+    const warm = new WarmPglite(await PGlite.create({ parsers }));
+    for (const migration of readMigrations()) await warm.pglite.exec(migration.up);
+    const { rows } = await warm.pglite.query<{ name: string }>(
+      "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1",
+    );
+    warm.#tables = rows.map((row) => row.name).filter((name) => name !== 'wallet_accounts');
+    return warm;
+  }
+
+  /** As after the migrations: no rows but the wallet accounts, which stand at 0. */
+  async reset(): Promise<void> {
+    await this.pglite.exec(
+      `ROLLBACK; TRUNCATE ${this.#tables.join(', ')} RESTART IDENTITY; UPDATE wallet_accounts SET balance = 0`,
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.pglite.close();
+  }
+}
+
+export class PgliteDatabase implements Database {
+  readonly #pglite: PGlite;
+  readonly #hooks: DatabaseHooks;
+  readonly #names = new Map<string, string>();
+  /** Whether a transaction is open: nothing outside may be called then. */
+  inTransaction = false;
+
+  constructor(warm: WarmPglite, hooks: DatabaseHooks = PLAIN) {
+    this.#pglite = warm.pglite;
+    this.#hooks = hooks;
+  }
+
+  async query<R>(text: string, values: readonly unknown[] = [], name?: string): Promise<R[]> {
+    await this.#hooks.step(`sql ${name ?? text.trim().slice(0, 40)}`);
+    const fate = this.#hooks.fate();
+    if (fate.kind === 'crash') return this.#hooks.crash();
+    if (fate.kind === 'unknown' && !fate.ran) throw new ConnectionLostError(new Error('simulated'));
+    const rows = await this.#run<R>(text, values, name);
+    if (fate.kind === 'unknown') throw new ConnectionLostError(new Error('simulated'));
+    return rows;
+  }
+
+  async transaction<T>(fn: (tx: Db) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
+    await this.#hooks.step('tx');
+    const fate = this.#hooks.fate();
+    const isolation = options.isolation ?? 'read committed';
+    await this.#pglite.exec(`BEGIN ISOLATION LEVEL ${isolation}${options.readOnly ? ' READ ONLY' : ''}`);
+    this.inTransaction = true;
+    try {
+      let statement = 0;
+      const tx: Db = {
+        query: async <R>(text: string, values: readonly unknown[] = [], name?: string) => {
+          if (fate.kind === 'crash' && statement++ === fate.at) return this.#crash<R[]>();
+          return this.#run<R>(text, values, name);
+        },
+      };
+      const result = await fn(tx);
+      if (fate.kind === 'crash') return await this.#crash<T>();
+      if (fate.kind === 'unknown' && !fate.ran) throw new CommitUnknownError(new Error('simulated'));
+      await this.#pglite.exec('COMMIT');
+      this.inTransaction = false;
+      if (fate.kind === 'unknown') throw new CommitUnknownError(new Error('simulated'));
+      return result;
+    } catch (error) {
+      if (this.inTransaction) await this.#pglite.exec('ROLLBACK');
+      this.inTransaction = false;
+      throw error;
+    }
+  }
+
+  async #crash<T>(): Promise<T> {
+    await this.#pglite.exec('ROLLBACK');
+    this.inTransaction = false;
+    return this.#hooks.crash();
+  }
+
+  async #run<R>(text: string, values: readonly unknown[], name: string | undefined): Promise<R[]> {
+    if (name !== undefined) {
+      const known = this.#names.get(name);
+      if (known !== undefined && known !== text) throw new Error(`two statements are prepared as ${name}`);
+      this.#names.set(name, text);
+    }
+    return (await this.#pglite.query<R>(text, [...values])).rows;
+  }
+
+  listen(): Promise<() => void> {
+    return Promise.resolve(() => undefined);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,178 @@
+/**
+ * Runs the actors of a simulation one step at a time. An actor is ordinary asynchronous code; wherever it touches the
+ * world (a transaction, the log, a provider) it asks for a turn, and the seed decides whose turn is next. A process can
+ * be killed at any turn: its code simply never continues.
+ */
+import { VirtualClock } from './clock.ts';
+import type { Faults } from './faults.ts';
+import { Random } from './random.ts';
+import { Trace } from './trace.ts';
+
+export class SimProcess {
+  readonly name: string;
+  alive = true;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+interface Task {
+  readonly process: SimProcess;
+  readonly name: string;
+}
+
+interface Waiting {
+  readonly task: Task;
+  readonly label: string;
+  /** Virtual milliseconds. */
+  readonly at: number;
+  readonly resume: () => void;
+}
+
+/** Never continues: what a killed process awaits. */
+export function never<T>(): Promise<T> {
+  return new Promise<T>(() => undefined);
+}
+
+export interface EngineOptions {
+  readonly seed: string;
+  readonly faults: Faults;
+  readonly print?: (line: string) => void;
+}
+
+const STALL_MS = [20_000, 90_000] as const;
+
+export class Engine {
+  readonly clock = new VirtualClock();
+  readonly random: Random;
+  readonly trace: Trace;
+  readonly faults: Faults;
+  /** What should never happen; the first one fails the run. */
+  readonly failures: Error[] = [];
+  steps = 0;
+  /** Called with a process that died: by a kill, or by an error that it could not handle. */
+  onDeath: (process: SimProcess, error: Error | null) => void = () => undefined;
+  #waiting: Waiting[] = [];
+  #running: Task | null = null;
+  #parked: () => void = () => undefined;
+
+  constructor(options: EngineOptions) {
+    this.random = new Random(options.seed);
+    this.trace = new Trace(options.print);
+    this.faults = options.faults;
+  }
+
+  /** Starts a task of a process; its first step comes when the seed says so. */
+  spawn(process: SimProcess, name: string, body: () => Promise<void>): void {
+    const task: Task = { process, name };
+    const begin = (): void => {
+      body().then(
+        () => this.#parked(),
+        (error: unknown) => {
+          this.#died(task, error as Error);
+          this.#parked();
+        },
+      );
+    };
+    this.#waiting.push({ task, label: 'start', at: this.clock.elapsed, resume: begin });
+  }
+
+  /** The next step of the task that runs now. */
+  turn(label: string, afterMs = 0): Promise<void> {
+    const task = this.#running;
+    if (!task) throw new Error(`a step outside of any task: ${label}`);
+    if (!task.process.alive) return never();
+    return new Promise<void>((resume) => {
+      this.#waiting.push({ task, label, at: this.clock.elapsed + afterMs, resume });
+      this.#parked();
+    });
+  }
+
+  sleep(ms: number): Promise<void> {
+    return this.turn('wake', ms);
+  }
+
+  /** Ends the running task's process here and now; the caller never continues. */
+  crashHere(why: string): Promise<never> {
+    const task = this.#running!;
+    this.trace.add(`${this.#stamp()} ${task.name} killed: ${why}`);
+    this.kill(task.process);
+    this.#parked();
+    return never();
+  }
+
+  kill(process: SimProcess): void {
+    if (!process.alive) return;
+    process.alive = false;
+    this.#waiting = this.#waiting.filter((waiting) => waiting.task.process !== process);
+    this.onDeath(process, null);
+  }
+
+  note(text: string): void {
+    this.trace.add(`${this.#stamp()} ${this.#running?.name ?? 'engine'} ${text}`);
+  }
+
+  fail(error: Error): void {
+    this.failures.push(error);
+  }
+
+  /** Runs steps until `isOver` says so (asked between steps), a failure, or nothing is left to do. */
+  async run(isOver: () => boolean, limits: { maxSteps: number }): Promise<void> {
+    const until = this.steps + limits.maxSteps;
+    while (this.failures.length === 0 && !isOver()) {
+      if (this.steps >= until) throw new Error(`not over after ${limits.maxSteps} steps`);
+      const next = this.#choose();
+      if (!next) return;
+      await this.#step(next);
+    }
+  }
+
+  #choose(): Waiting | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    let ready = this.#waiting.filter((waiting) => waiting.at <= this.clock.elapsed);
+    if (ready.length === 0) {
+      this.clock.advanceTo(Math.min(...this.#waiting.map((waiting) => waiting.at)));
+      ready = this.#waiting.filter((waiting) => waiting.at <= this.clock.elapsed);
+    }
+    return this.random.pick(ready);
+  }
+
+  async #step(waiting: Waiting): Promise<void> {
+    this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+    const { task, label } = waiting;
+    this.steps += 1;
+    this.clock.advanceTo(this.clock.elapsed + this.random.int(0, 4));
+    if (task.process.name !== 'world' && this.random.chance(this.faults.of('crash'))) {
+      this.trace.add(`${this.#stamp()} ${task.name} killed before ${label}`);
+      this.kill(task.process);
+      return;
+    }
+    if (task.process.name !== 'world' && this.random.chance(this.faults.of('stall'))) {
+      const ms = this.random.int(...STALL_MS);
+      this.trace.add(`${this.#stamp()} ${task.name} stalls ${ms} ms before ${label}`);
+      this.#waiting.push({ ...waiting, at: this.clock.elapsed + ms });
+      return;
+    }
+    this.trace.add(`${this.#stamp()} ${task.name} ${label}`);
+    this.#running = task;
+    const parked = new Promise<void>((resolve) => {
+      this.#parked = resolve;
+    });
+    waiting.resume();
+    await parked;
+    this.#running = null;
+  }
+
+  #died(task: Task, error: Error): void {
+    if (!task.process.alive) return;
+    this.trace.add(`${this.#stamp()} ${task.name} exits: ${error.name}: ${error.message}`);
+    task.process.alive = false;
+    this.#waiting = this.#waiting.filter((waiting) => waiting.task.process !== task.process);
+    this.onDeath(task.process, error);
+  }
+
+  #stamp(): string {
+    return String(this.clock.elapsed).padStart(8, '0');
+  }
+}
