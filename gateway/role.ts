@@ -3,7 +3,9 @@ import { openDatabase } from '../ledger/db.ts';
 import { orderPayments } from '../ledger/sql/order-payments.ts';
 import { createKafka } from '../processors/runtime/kafka.ts';
 import { kafkaOptions } from '../processors/runtime/kafka-settings.ts';
-import { createPublisher } from '../processors/runtime/publisher.ts';
+import type { Log } from '../processors/runtime/logger.ts';
+import { within } from '../processors/runtime/publish-errors.ts';
+import { createPublisher, type Publisher } from '../processors/runtime/publisher.ts';
 import type { RoleContext, RunningRole } from '../processors/runtime/role.ts';
 import { readOrderId } from '../schemas/order-id.ts';
 import { orderKeys } from '../schemas/order-mac.ts';
@@ -24,6 +26,9 @@ export interface GatewayRole extends RunningRole {
 const STATUS_CONNECTIONS = 4;
 /** Somewhat above the 300 ms of the answer, so that a statement does not outlive its reader for long. */
 const STATUS_STATEMENT_MS = 400;
+/** To flush, and to disconnect after that. */
+const FLUSH_MS = 3_000;
+const DISCONNECT_MS = 1_000;
 
 /**
  * Starts the gateway. The registry must answer once; Kafka and the database may come later: until Kafka does,
@@ -94,8 +99,17 @@ export async function startGateway(
     }),
     stop: async () => {
       await gateway.drain();
-      await publisher.close();
+      await flush(publisher, log);
       await database.close();
     },
   };
+}
+
+/** By now every webhook has its answer; a record that is still not acknowledged belongs to a 503 and may go. */
+async function flush(publisher: Publisher, log: Log): Promise<void> {
+  try {
+    await within(publisher.close(FLUSH_MS), FLUSH_MS + DISCONNECT_MS, 'the publisher did not close in time');
+  } catch (error) {
+    log.warn({ kind: 'network', err: error }, 'Kafka did not take the last records; they were answered 503');
+  }
 }

@@ -1,6 +1,7 @@
 /** The platform's own money: opening balance, top-ups and withdrawals, and the fee schedule. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { capitalIn, capitalOut } from '../../ledger/posting.ts';
+import { putFee } from '../../ledger/sql/put-fee.ts';
 import { load, write } from '../../ledger/store.ts';
 import { chainDeposits } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
@@ -87,8 +88,5 @@ function checkAccount({ account, amount }: CapitalMove): void {
 export async function setFee(deps: ApiDeps, bps: number, validFrom: Date): Promise<void> {
   if (!Number.isInteger(bps) || bps < 0 || bps > 2_000)
     throw new InputError('fee', String(bps), 'give 0 to 2000 basis points');
-  await deps.db.query(
-    'INSERT INTO fee_schedule (valid_from, bps) VALUES ($1::timestamptz, $2::int) ON CONFLICT (valid_from) DO UPDATE SET bps = excluded.bps',
-    [validFrom, bps],
-  );
+  await putFee(deps.db, bps, validFrom);
 }
