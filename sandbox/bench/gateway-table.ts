@@ -1,6 +1,6 @@
 /** The gateway benchmark as a table for people. */
 import Table from 'cli-table3';
-import type { GatewayBenchResult, GatewayFigures } from './gateway.ts';
+import type { GatewayBenchResult, GatewayFigures } from './gateway-result.ts';
 
 export function gatewayTable(result: GatewayBenchResult): string {
   const table = new Table({

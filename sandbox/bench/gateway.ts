@@ -9,6 +9,7 @@ import { answersOk } from '../probe.ts';
 import { until } from '../wait.ts';
 import type { Benchmark } from './benchmark.ts';
 import { BodyMaker, type LoadResult, sendLoad } from './gateway-load.ts';
+import type { GatewayBenchResult, GatewayFigures } from './gateway-result.ts';
 import { gatewayTable } from './gateway-table.ts';
 import { BENCH_CWD, startBenchServers } from './servers.ts';
 
@@ -18,28 +19,6 @@ export interface GatewayBenchOptions {
   /** Of one measured round. */
   readonly seconds?: number;
   readonly note?: (text: string) => void;
-}
-
-export interface GatewayFigures {
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** CPU time of the gateway process per answered request, microseconds. */
-  readonly cpuMicros: number;
-  /** Answers other than 2xx, over all rounds. */
-  readonly failed: number;
-}
-
-export interface GatewayBenchResult {
-  readonly name: 'gateway';
-  readonly connections: number;
-  readonly rounds: number;
-  readonly seconds: number;
-  /** Medians over the rounds. */
-  readonly durable: GatewayFigures;
-  readonly verifyOnly: GatewayFigures;
-  /** durable / verifyOnly. */
-  readonly ratio: { readonly requestsPerSecond: number; readonly p99: number; readonly cpu: number };
 }
 
 const SECRETS = { ipn: 'bench-ipn-secret', order: 'bench-order-secret-only' };
