@@ -73,7 +73,10 @@ export async function runStateless(options: StatelessConsumerOptions): Promise<R
     const known = (answer[0]?.partitions ?? []).filter(({ offset }) => !offset.startsWith('-'));
     return new Map(known.map(({ partition, offset }) => [partition, BigInt(offset)]));
   };
-  const consumer = new GroupConsumer(options, new StatelessDriver({ ...options, committed }), admin);
+  const driver = new StatelessDriver({ ...options, committed });
+  await admin.connect();
+  await driver.remember();
+  const consumer = new GroupConsumer(options, driver, admin);
   await consumer.start();
   return consumer;
 }

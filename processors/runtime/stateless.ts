@@ -28,6 +28,14 @@ export class StatelessDriver implements PartitionDriver {
     this.#options = options;
   }
 
+  /**
+   * Reads the committed offsets before kafkajs can: when the first fetch is out of range, it overwrites them without
+   * a word, and what was processed would look like never read.
+   */
+  async remember(): Promise<void> {
+    for (const [partition, offset] of await this.#options.committed()) this.#next.set(partition, offset);
+  }
+
   /** A group without a committed offset reads what the log still keeps: nothing of it was passed on yet. */
   async takeOver(partitions: readonly number[], boundsOf: LogBoundsOf): Promise<Map<number, bigint>> {
     const { committed, topic } = this.#options;
@@ -36,7 +44,6 @@ export class StatelessDriver implements PartitionDriver {
     for (const partition of partitions) {
       const log = bounds.get(partition);
       if (!log) throw new Halted('position_outside_log', topic, partition, 'the log has no such partition');
-      // What we know ourselves counts too: kafkajs overwrites the committed offset when a fetch is out of range.
       const nextOffset = highest(offsets.get(partition), this.#next.get(partition)) ?? log.start;
       const decision = decideTakeover({ nextOffset, lastEventId: null }, log);
       if (decision.kind === 'halt') throw new Halted(decision.reason, topic, partition, decision.detail);

@@ -3,10 +3,10 @@
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-export interface Proxy {
+export interface TcpProxy {
   readonly port: number;
-  /** Asked for each chunk from client to server, and for each from server to client; true cuts both ends instead. */
-  cutWhen: (direction: 'request' | 'response', chunk: Buffer, connection: Connection) => boolean;
+  /** Asked for each chunk from client to server (request) and back: true cuts both ends, `swallow` says nothing. */
+  cutWhen: (direction: 'request' | 'response', chunk: Buffer, connection: Connection) => boolean | 'swallow';
   cutAll(): void;
   close(): Promise<void>;
 }
@@ -16,7 +16,7 @@ export interface Connection {
   state: unknown;
 }
 
-export async function startProxy(host: string, port: number): Promise<Proxy> {
+export async function startProxy(host: string, port: number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const server: Server = createServer((client) => {
     const upstream = connect({ host, port });
@@ -32,16 +32,18 @@ export async function startProxy(host: string, port: number): Promise<Proxy> {
     }
     const pass = (from: Socket, to: Socket, direction: 'request' | 'response') =>
       from.on('data', (chunk) => {
-        if (proxy.cutWhen(direction, chunk, connection)) {
+        const fate = proxy.cutWhen(direction, chunk, connection);
+        if (fate === false) to.write(chunk);
+        if (fate === true) {
           client.destroy();
           upstream.destroy();
-        } else to.write(chunk);
+        }
       });
     pass(client, upstream, 'request');
     pass(upstream, client, 'response');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const proxy: Proxy = {
+  const proxy: TcpProxy = {
     port: (server.address() as AddressInfo).port,
     cutWhen: () => false,
     cutAll: () => {
@@ -58,7 +60,7 @@ export async function startProxy(host: string, port: number): Promise<Proxy> {
 const PRODUCE = 0;
 
 /** A rule that loses the response to a Produce request whenever `loses` says so: durable, but never acknowledged. */
-export function loseProduceResponses(loses: () => boolean): Proxy['cutWhen'] {
+export function loseProduceResponses(loses: () => boolean): TcpProxy['cutWhen'] {
   return (direction, chunk, connection) => {
     if (direction === 'request') {
       // The client has one request in flight and writes it whole: size, api key, version, correlation id.
