@@ -79,7 +79,7 @@ function readLegacy(text: string): OrderReading {
   return { kind: 'unknown' };
 }
 
-function isClientId(text: string): boolean {
+export function isClientId(text: string): boolean {
   if (!/^-?[1-9]\d{0,18}$/.test(text)) return false;
   const id = BigInt(text);
   return id >= -MAX_CLIENT && id < MAX_CLIENT;

@@ -1,6 +1,7 @@
 /** What identifies a payment and its facts, and how its statuses rank. */
 import { createHash } from 'node:crypto';
 import type { PaymentFacts } from '../../schemas/events.ts';
+import { formatUnits, parseUnits } from '../../schemas/money.ts';
 
 /** Statuses in the order in which a payment lives; a lower one later is stale. */
 const RANK: Readonly<Record<string, number>> = {
@@ -27,11 +28,16 @@ export function factsDigest(facts: PaymentFacts): string {
     facts.payment_id,
     facts.client_id,
     facts.order_id,
-    facts.outcome_amount ?? '',
+    sameNumber(facts.outcome_amount),
     facts.outcome_currency ?? '',
     facts.payment_status,
   ];
   return createHash('sha256').update(parts.join('\u0000')).digest('hex');
+}
+
+/** An amount by its value: a redelivery may write 0.0014 for 0.00140. */
+function sameNumber(text: string | null): string {
+  return text === null ? '' : formatUnits(parseUnits(text, 36), 36);
 }
 
 /** Name of a payment in quarantine, discrepancies and on the command line. */

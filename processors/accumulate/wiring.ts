@@ -7,6 +7,7 @@ import { quarantined } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
 import { type Codec, CodecError } from '../../schemas/codec.ts';
 import { eventId } from '../../schemas/event-id.ts';
+import { isClientId } from '../../schemas/order-id.ts';
 import type { ReasonCode } from '../../schemas/reasons.ts';
 import type { Settings } from '../../schemas/settings.ts';
 import { TOPIC } from '../../schemas/topology.ts';
@@ -101,7 +102,7 @@ function parse(codec: Codec, batch: Batch, record: LogRecord): Parsed {
   if (bytes === null) return { raw: record, reason: 'bytes_undecodable', detail: 'the record has no value' };
   try {
     const value = codec.decode(TOPIC.valued, bytes);
-    if (!/^-?\d{1,19}$/.test(value.payment.client_id)) {
+    if (!isClientId(value.payment.client_id)) {
       return { raw: record, reason: 'field_invalid', detail: `client id ${value.payment.client_id}` };
     }
     return {

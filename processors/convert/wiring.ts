@@ -7,6 +7,7 @@ import { strategiesOf } from '../../ledger/sql/strategies-of.ts';
 import { type Codec, CodecError } from '../../schemas/codec.ts';
 import { eventId } from '../../schemas/event-id.ts';
 import type { PaymentReceived, QuarantineRecord } from '../../schemas/events.ts';
+import { isClientId } from '../../schemas/order-id.ts';
 import type { Settings } from '../../schemas/settings.ts';
 import { TOPIC } from '../../schemas/topology.ts';
 import { ATTEMPT_HEADER, attemptOf, LAST_HEADER } from '../accumulate/wiring.ts';
@@ -64,7 +65,7 @@ function decode(codec: Codec, record: LogRecord): PaymentReceived | CodecError {
   if (record.value === null) return new CodecError('bytes_undecodable', 'the record has no value');
   try {
     const received = codec.decode(TOPIC.received, record.value);
-    if (!/^-?\d{1,18}$/.test(received.payment.client_id)) {
+    if (!isClientId(received.payment.client_id)) {
       return new CodecError('bytes_undecodable', `client id ${received.payment.client_id}`);
     }
     return received;
