@@ -7,7 +7,7 @@ export interface OutboxState {
 }
 
 const TEXT = `
-SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS some) AS waiting,
+SELECT (SELECT count(*) FROM (SELECT 1 FROM outbox LIMIT 100000) AS first_rows) AS waiting,
   (SELECT created_at FROM outbox ORDER BY id LIMIT 1) AS oldest`;
 
 export async function outboxState(db: Db): Promise<OutboxState> {
