@@ -4,6 +4,7 @@
  */
 import { ROLE_NAMES } from '../schemas/topology.ts';
 import { publishAddresses, unlinkAddresses } from './addresses.ts';
+import { bookGas, GAS_ETH } from './capital.ts';
 import { defined, type Embeddable, embedded, isConfigured, usableSecrets } from './environment.ts';
 import { formatEnv, remove, writeWhole } from './files.ts';
 import { homeLayout, makeHome } from './home.ts';
@@ -124,10 +125,13 @@ async function bringUp(
   const wanted = options.only ? new Set(options.only) : embedded(given);
   const servers = startServers(context, wanted);
   if (options.only) await collect(context, Object.values(servers));
-  else await prepare(context, wanted, servers, given);
+  const fundingTx = options.only ? null : await prepare(context, wanted, servers, given);
   const publish = () => publishAddresses(layout, env, supervisor.states(), options.link ?? false);
   publish();
-  if (!options.only && options.roles !== false) await startRoles(context);
+  if (!options.only && options.roles !== false) {
+    await startRoles(context);
+    if (fundingTx !== null) await bookGas(options.home, fundingTx, env);
+  }
   supervisor.markReady();
   return {
     get addresses() {
@@ -154,7 +158,7 @@ async function prepare(
   wanted: ReadonlySet<Embeddable>,
   servers: StartedServers,
   given: Readonly<Record<string, string>>,
-): Promise<void> {
+): Promise<string | null> {
   const { env, note } = context;
   const database = collect(context, [servers.postgres]).then(async () => {
     note('bringing the database schema up to date');
@@ -165,29 +169,40 @@ async function prepare(
     await runOwnCommand(['topics', 'apply'], env);
   });
   const simulators = collect(context, [servers.chain]).then(async () => {
-    await prepareMoney(context, given);
+    const fundingTx = await prepareMoney(context, given);
     await startSimulators(context, wanted);
+    return fundingTx;
   });
   const results = await Promise.allSettled([database, topics, simulators]);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
+  return await simulators;
 }
 
-async function prepareMoney(context: Context, given: Readonly<Record<string, string>>): Promise<void> {
+/** @returns the transaction that gave the host wallet its gas; null on a chain that is not ours */
+async function prepareMoney(
+  context: Context,
+  given: Readonly<Record<string, string>>,
+): Promise<string | null> {
   const { env, note } = context;
   if (!isConfigured(given, 'HOST_WALLET_ADDRESS') && env.HOST_WALLET_KEY) {
     const { addressOfKey } = await import('../providers/evm/wallet.ts');
     env.HOST_WALLET_ADDRESS = addressOfKey(env.HOST_WALLET_KEY);
   }
   // A contract that is set belongs to a chain that is not ours to prepare.
-  if (isConfigured(given, 'USDT_CONTRACT')) return;
+  if (isConfigured(given, 'USDT_CONTRACT')) return null;
   const rpcUrl = env.EVM_RPC_URLS?.split(',')[0];
   if (!rpcUrl || !env.HOST_WALLET_ADDRESS) {
     throw new Error('USDT_CONTRACT is missing: set it together with EVM_RPC_URLS and HOST_WALLET_ADDRESS');
   }
   note('preparing the development chain');
   const { prepareChain } = await import('./chain-setup.ts');
-  const prepared = await prepareChain({ rpcUrl: rpcUrl.trim(), hostAddress: env.HOST_WALLET_ADDRESS });
+  const prepared = await prepareChain({
+    rpcUrl: rpcUrl.trim(),
+    hostAddress: env.HOST_WALLET_ADDRESS,
+    gasEth: GAS_ETH,
+  });
   env.USDT_CONTRACT = prepared.usdtContract;
+  return prepared.fundingTx;
 }
 
 async function startSimulators(context: Context, wanted: ReadonlySet<Embeddable>): Promise<void> {
