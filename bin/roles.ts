@@ -1,8 +1,8 @@
 /** Each role's entry: its settings are checked before anything of it is loaded. */
 import type { RoleContext, RunningRole } from '../processors/runtime/role.ts';
-import { ROLE_NEEDS, type RoleSettings } from '../schemas/settings.ts';
+import { type RoleSettings, readRoleSettings } from '../schemas/settings.ts';
 import type { RoleName } from '../schemas/topology.ts';
-import { settingsFor } from './environment.ts';
+import { readTextFile } from './environment.ts';
 
 type Start<R extends RoleName> = (settings: RoleSettings<R>, context: RoleContext) => Promise<RunningRole>;
 
@@ -18,7 +18,7 @@ const ROLES: { readonly [R in RoleName]: () => Promise<Start<R>> } = {
 
 /** Runs until the process ends. @throws SettingsError before anything is started */
 export async function startRole<R extends RoleName>(name: R): Promise<void> {
-  const settings = settingsFor(...ROLE_NEEDS[name]) as unknown as RoleSettings<R>;
+  const settings = readRoleSettings(process.env, name, readTextFile);
   const { runRole } = await import('../processors/runtime/role.ts');
   const start = await ROLES[name]();
   await runRole({ name, settings, start: (context) => start(settings, context) });

@@ -179,17 +179,3 @@ function contradictions(settings: Settings): string[] {
   }
   return problems;
 }
-
-/** The table of docs/settings.md, in Markdown. */
-export function settingsTable(): string {
-  const rows = SETTING_NAMES.map((name) => {
-    const spec: SettingSpec = SETTINGS[name];
-    const roles = (Object.keys(ROLE_NEEDS) as RoleName[]).filter((role) =>
-      (ROLE_NEEDS[role] as readonly SettingName[]).includes(name),
-    );
-    const fallback = spec.fallback === undefined ? '' : `\`${spec.fallback}\``;
-    const about = spec.secret ? `${spec.about} (secret)` : spec.about;
-    return `| \`${name}\` | ${fallback === '``' ? '(empty)' : fallback} | ${roles.join(', ')} | ${about} |`;
-  });
-  return ['| setting | default | needed by | what it is for |', '|---|---|---|---|', ...rows].join('\n');
-}

@@ -1,5 +1,4 @@
-/** Settings: every odd value stops the start under its own name, no secret is shown, and defaults are what docs say. */
-import { readFileSync, writeFileSync } from 'node:fs';
+/** Settings: every odd value stops the start under its own name, no secret is shown. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -15,7 +14,6 @@ import {
   readSettings,
   retentionOf,
   SettingsError,
-  settingsTable,
 } from '../../../schemas/settings.ts';
 import { ROLE_NAMES, TOPIC } from '../../../schemas/topology.ts';
 
@@ -195,24 +193,5 @@ describe('roles', () => {
     expect(
       problemsOf(() => readRoleSettings({ ...rest, HOST_WALLET_SIGNER_URL: 'http://s' }, 'payout', noFiles)),
     ).toEqual([]);
-  });
-});
-
-describe('docs/settings.md', () => {
-  it('is what the table says (UPDATE_DOCS=1 writes it)', () => {
-    const file = new URL('../../../docs/settings.md', import.meta.url);
-    const page = `# Settings
-
-From the environment. Any setting can also come from a file: \`NAME_FILE=/path\` instead of \`NAME=value\`. Values are
-trimmed; an empty value counts as not set. A missing or odd value stops the start and is named, and so is a name that looks
-like a setting but is none. Times: \`500ms\`, \`60s\`, \`15m\`, \`24h\`, \`30d\`. Amounts are plain decimal numbers; 1 USD counts as
-1 USDT. In Kubernetes set \`enableServiceLinks: false\`: for a service named \`gateway\` it would set \`GATEWAY_PORT\` by itself.
-
-This page is generated from \`schemas/setting-table.ts\`; a test compares it.
-
-${settingsTable()}
-`;
-    if (process.env.UPDATE_DOCS === '1') writeFileSync(file, page);
-    expect(readFileSync(file, 'utf8')).toBe(page);
   });
 });
