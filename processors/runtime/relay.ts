@@ -100,7 +100,11 @@ class Relay implements RunningRelay {
     this.#wake.wake();
     await this.#loop;
     this.#unlisten();
-    await this.#shards.release();
+    try {
+      await this.#shards.release();
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'shards not given back; another relay waits for our silence');
+    }
   }
 
   async #run(): Promise<void> {
