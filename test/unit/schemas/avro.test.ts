@@ -53,12 +53,14 @@ describe('the Avro schemas', () => {
   it('a record of one name is the same in every topic', () => {
     const seen = new Map<string, string>();
     for (const record of TOPIC_NAMES.flatMap((topic) => recordsOf(AVRO_SCHEMAS[topic]))) {
-      const text = JSON.stringify(record).replaceAll(/\{"type":"record","name":"(\w+)".*?\]\}/g, '"$1"');
-      if (record.name !== 'Money') continue;
+      // Avro defines a name where it first stands and only names it afterwards: compare with the inner ones named.
+      const text = JSON.stringify(record, (_key, value) =>
+        value?.type === 'record' && value !== record ? value.name : value,
+      );
       expect(seen.get(record.name) ?? text).toBe(text);
       seen.set(record.name, text);
     }
-    expect(seen.size).toBe(1);
+    expect(seen.size).toBe(TOPIC_NAMES.length + 7);
   });
 
   it.each(TOPIC_NAMES)('%s has the fields of its TypeScript type, at every depth', (topic) => {
