@@ -44,6 +44,13 @@ interface PostOptions {
   readonly entries?: readonly JournalEntry[];
 }
 
+interface Aggregate {
+  readonly setId: string;
+  readonly cause: Cause;
+  readonly partition: number;
+  readonly lines: Map<string, Transfer>;
+}
+
 export class Work {
   /** The one time of this transaction; everything in it carries this. */
   readonly now: Date;
@@ -61,10 +68,7 @@ export class Work {
 
   private readonly tables = new Map<string, Map<string, unknown>>();
   private readonly dirty = new Map<string, Set<string>>();
-  private readonly aggregates = new Map<
-    string,
-    { cause: Cause; partition: number; lines: Map<string, Transfer> }
-  >();
+  private readonly aggregates = new Map<string, Aggregate>();
 
   constructor(now: Date) {
     this.now = now;
@@ -155,11 +159,11 @@ export class Work {
 
   /** Adds to the one posting set of a batch of credits: one line per account pair, whatever the number of payments. */
   postAggregated(cause: Cause, transfers: readonly Transfer[], partition: number): string {
-    const setId = eventId('journal', cause.kind, cause.id);
-    let set = this.aggregates.get(setId);
+    const key = `${cause.kind}|${cause.id}`;
+    let set = this.aggregates.get(key);
     if (!set) {
-      set = { cause, partition, lines: new Map() };
-      this.aggregates.set(setId, set);
+      set = { setId: eventId('journal', cause.kind, cause.id), cause, partition, lines: new Map() };
+      this.aggregates.set(key, set);
     }
     for (const transfer of transfers) {
       const pair = `${transfer.debit}|${transfer.credit}|${transfer.amount.asset}`;
@@ -167,7 +171,7 @@ export class Work {
       const minor = (before?.amount.minor ?? 0n) + transfer.amount.minor;
       set.lines.set(pair, { ...transfer, amount: money(transfer.amount.asset, minor) });
     }
-    return setId;
+    return set.setId;
   }
 
   /** Books what postAggregated collected. Called once, before the work is written. */

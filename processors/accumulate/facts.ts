@@ -23,6 +23,18 @@ export function rankOf(status: string): number | undefined {
  * status. Rate and strategy are not among them.
  */
 export function factsDigest(facts: PaymentFacts): string {
+  let digest = digests.get(facts);
+  if (digest === undefined) {
+    digest = digestOf(facts);
+    digests.set(facts, digest);
+  }
+  return digest;
+}
+
+/** One record asks for its digest several times; facts never change. */
+const digests = new WeakMap<PaymentFacts, string>();
+
+function digestOf(facts: PaymentFacts): string {
   const parts = [
     facts.provider,
     facts.payment_id,

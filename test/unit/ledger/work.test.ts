@@ -187,6 +187,6 @@ describe('effects', () => {
     work.load(clients, [clientRow()]);
     work.traceparent = '00-trace';
     work.note({ kind: 'not_credited', id: '1' }, CLIENT);
-    expect(work.outbox[0]).toMatchObject({ traceparent: '00-trace', topic: TOPIC.journal });
+    expect(work.outbox[0]).toMatchObject({ headers: { traceparent: '00-trace' }, topic: TOPIC.journal });
   });
 });
