@@ -47,113 +47,137 @@ const LOG_LIMIT_BYTES = 20 * 1024 * 1024;
 
 /** Makes the supervisor of one child; `changed` is called after every change of its state, synchronously. */
 export function createService(spec: ServiceSpec, changed: (state: ServiceState) => void): Service {
-  let status: ServiceStatus = 'stopped';
-  let child: ChildProcess | null = null;
-  let identity: ProcessIdentity | null = null;
-  let since = new Date().toISOString();
-  let startedAt_ms = 0;
-  let restarts = 0;
-  let crashesInARow = 0;
-  let lastExit: string | null = null;
-  let wasReady = false;
-  const stopping = new AbortController();
+  return new SupervisedChild(spec, changed);
+}
 
-  const state = (): ServiceState => ({
-    name: spec.name,
-    kind: spec.kind,
-    status,
-    process: identity,
-    restarts,
-    url: spec.url,
-    log: spec.log,
-    stopSignal: spec.stopSignal,
-    since,
-    lastExit,
-  });
+class SupervisedChild implements Service {
+  readonly name: string;
+  readonly kind: ServiceKind;
+  readonly #spec: ServiceSpec;
+  readonly #changed: (state: ServiceState) => void;
+  readonly #stopping = new AbortController();
+  #status: ServiceStatus = 'stopped';
+  #since = new Date().toISOString();
+  #child: ChildProcess | null = null;
+  #identity: ProcessIdentity | null = null;
+  #startedAt_ms = 0;
+  #restarts = 0;
+  #crashesInARow = 0;
+  #lastExit: string | null = null;
+  #wasReady = false;
 
-  const become = (next: ServiceStatus) => {
-    if (next !== status) since = new Date().toISOString();
-    status = next;
-    changed(state());
-  };
+  constructor(spec: ServiceSpec, changed: (state: ServiceState) => void) {
+    this.name = spec.name;
+    this.kind = spec.kind;
+    this.#spec = spec;
+    this.#changed = changed;
+  }
 
-  const launch = () => {
-    child = spawnChild(spec);
-    startedAt_ms = performance.now();
-    identity = child.pid === undefined ? null : identify(child.pid);
-    // The record is written in the same turn as the spawn: a kill of the supervisor leaves no child unknown.
-    become(restarts > 0 ? 'restarting' : 'starting');
-    child.once('error', (error) => ended(error.message));
-    child.once('exit', (code, signal) => ended(signal === null ? `exit code ${code}` : `signal ${signal}`));
-  };
+  state(): ServiceState {
+    const { name, kind, url, log, stopSignal } = this.#spec;
+    return {
+      name,
+      kind,
+      status: this.#status,
+      process: this.#identity,
+      restarts: this.#restarts,
+      url,
+      log,
+      stopSignal,
+      since: this.#since,
+      lastExit: this.#lastExit,
+    };
+  }
 
-  const ended = (reason: string) => {
-    if (child === null) return;
-    child = null;
-    identity = null;
-    lastExit = reason;
-    if (stopping.signal.aborted) return become('stopped');
-    if (!wasReady && restarts >= spec.startRetries) return become('stopped');
-    crashesInARow = performance.now() - startedAt_ms > HEALTHY_AFTER_MS ? 1 : crashesInARow + 1;
-    restarts += 1;
-    become('restarting');
-    void pause(restartDelay(crashesInARow), stopping.signal).then(() => {
-      if (!stopping.signal.aborted) launch();
-    });
-  };
-
-  const check = async () => {
-    const subject = child;
-    if (subject === null) return;
-    const ok = await healthy(spec);
-    // The child may have ended, or another may run, by the time the answer is here.
-    if (child !== subject || stopping.signal.aborted) return;
-    if (ok) {
-      wasReady = true;
-      if (status !== 'ready') become('ready');
-    } else if (status === 'ready') become('unhealthy');
-  };
-
-  const watch = async () => {
-    while (!stopping.signal.aborted) {
-      await check();
-      await pause(status === 'ready' ? HEALTH_PAUSE_MS : START_PAUSE_MS, stopping.signal);
-    }
-  };
-
-  return {
-    name: spec.name,
-    kind: spec.kind,
-    state,
-    async start() {
-      launch();
-      const end = performance.now() + spec.startLimit_ms;
-      while (!wasReady && !stopping.signal.aborted) {
-        await check();
-        if (wasReady) break;
-        if (status === 'stopped') throw startError(spec, `ended before it was ready (${lastExit})`);
-        if (performance.now() > end)
-          throw startError(spec, `was not ready after ${spec.startLimit_ms / 1000} s`);
-        await pause(START_PAUSE_MS, stopping.signal);
+  async start(): Promise<void> {
+    this.#launch();
+    const end = performance.now() + this.#spec.startLimit_ms;
+    while (!this.#wasReady && !this.#stopping.signal.aborted) {
+      await this.#check();
+      if (this.#wasReady) break;
+      if (this.#status === 'stopped')
+        throw startError(this.#spec, `ended before it was ready (${this.#lastExit})`);
+      if (performance.now() > end) {
+        throw startError(this.#spec, `was not ready after ${this.#spec.startLimit_ms / 1000} s`);
       }
-      if (stopping.signal.aborted) throw new Error(`${spec.name} was stopped before it was ready`);
-      void watch();
-    },
-    kill(signal) {
-      if (identity === null)
-        throw new Error(`${spec.name} does not run (${status}), so it cannot get ${signal}`);
-      send(identity, signal);
-    },
-    async stop() {
-      stopping.abort();
-      if (identity === null) return become('stopped');
-      become('stopping');
-      const subject = identity;
-      await stopProcess(subject, spec.stopSignal, spec.grace_ms);
-      identity = null;
-      become('stopped');
-    },
-  };
+      await pause(START_PAUSE_MS, this.#stopping.signal);
+    }
+    if (this.#stopping.signal.aborted) throw new Error(`${this.name} was stopped before it was ready`);
+    void this.#watch();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    if (this.#identity === null) {
+      throw new Error(`${this.name} does not run (${this.#status}), so it cannot get ${signal}`);
+    }
+    send(this.#identity, signal);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    if (this.#identity === null) return this.#become('stopped');
+    this.#become('stopping');
+    await stopProcess(this.#identity, this.#spec.stopSignal, this.#spec.grace_ms);
+    this.#identity = null;
+    this.#become('stopped');
+  }
+
+  #launch(): void {
+    const child = spawnChild(this.#spec);
+    this.#child = child;
+    this.#startedAt_ms = performance.now();
+    this.#identity = child.pid === undefined ? null : identify(child.pid);
+    // The record is written in the same turn as the spawn: a kill of the supervisor leaves no child unknown.
+    this.#become(this.#restarts > 0 ? 'restarting' : 'starting');
+    child.once('error', (error) => this.#ended(error.message));
+    child.once('exit', (code, signal) =>
+      this.#ended(signal === null ? `exit code ${code}` : `signal ${signal}`),
+    );
+  }
+
+  #ended(reason: string): void {
+    if (this.#child === null) return;
+    this.#child = null;
+    this.#identity = null;
+    this.#lastExit = reason;
+    const givesUp = !this.#wasReady && this.#restarts >= this.#spec.startRetries;
+    if (this.#stopping.signal.aborted || givesUp) {
+      this.#become('stopped');
+      return;
+    }
+    const wasHealthy = performance.now() - this.#startedAt_ms > HEALTHY_AFTER_MS;
+    this.#crashesInARow = wasHealthy ? 1 : this.#crashesInARow + 1;
+    this.#restarts += 1;
+    this.#become('restarting');
+    void pause(restartDelay(this.#crashesInARow), this.#stopping.signal).then(() => {
+      if (!this.#stopping.signal.aborted) this.#launch();
+    });
+  }
+
+  async #check(): Promise<void> {
+    const subject = this.#child;
+    if (subject === null) return;
+    const ok = await healthy(this.#spec);
+    // The child may have ended, or another may run, by the time the answer is here.
+    if (this.#child !== subject || this.#stopping.signal.aborted) return;
+    if (ok) {
+      this.#wasReady = true;
+      if (this.#status !== 'ready') this.#become('ready');
+    } else if (this.#status === 'ready') this.#become('unhealthy');
+  }
+
+  async #watch(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#check();
+      await pause(this.#status === 'ready' ? HEALTH_PAUSE_MS : START_PAUSE_MS, this.#stopping.signal);
+    }
+  }
+
+  #become(next: ServiceStatus): void {
+    if (next !== this.#status) this.#since = new Date().toISOString();
+    this.#status = next;
+    this.#changed(this.state());
+  }
 }
 
 async function healthy(spec: ServiceSpec): Promise<boolean> {
