@@ -110,6 +110,8 @@ class GroupConsumer implements RunningConsumer {
   #heartbeats = 0;
   #ready = false;
   #ended = false;
+  /** Ends waiting between two tries of a batch; a try under way is finished. */
+  readonly #stopping = new AbortController();
   #lastCycleAt: number;
   #lagCommitAt = 0;
   readonly #lagCommitted = new Map<number, string>();
@@ -173,6 +175,7 @@ class GroupConsumer implements RunningConsumer {
   async stop(): Promise<void> {
     this.#ended = true;
     this.#ready = false;
+    this.#stopping.abort(new Error('the consumer is stopping'));
     await this.#consumer.disconnect();
     await this.#admin.disconnect();
   }
@@ -232,7 +235,9 @@ class GroupConsumer implements RunningConsumer {
   async #eachBatch(payload: EachBatchPayload): Promise<void> {
     if (this.#ended) return;
     try {
-      await withHeartbeats(payload, (signal) => this.#work(payload, signal));
+      await withHeartbeats(payload, (rebalanced) =>
+        this.#work(payload, AbortSignal.any([rebalanced, this.#stopping.signal])),
+      );
     } catch (error) {
       // kafkajs' own errors are its to mend; when it can't, it crashes and tells.
       if (!isKafkaJs(error)) this.#fatal(error as Error);

@@ -138,17 +138,3 @@ class RoleHost {
     exit(status);
   }
 }
-
-/** One role made of several parts: ready when all are, moving when all are, stopped in the order given. */
-export function combineParts(parts: readonly RunningRole[]): RunningRole {
-  return {
-    ready: () => parts.every((part) => part.ready()),
-    progress: () => {
-      const all = parts.map((part) => part.progress());
-      return { ok: all.every(({ ok }) => ok), detail: all.map(({ detail }) => detail).join('; ') };
-    },
-    stop: async () => {
-      for (const part of parts) await part.stop();
-    },
-  };
-}

@@ -337,3 +337,19 @@ test('trouble of the infrastructure sets nothing aside: tried again, then the pr
   expect(tries).toBeGreaterThan(2);
   expect(await seen()).toEqual([]);
 });
+
+test('a stop does not wait for the end of a trouble', async () => {
+  await produce(kafka, topic, numbered(0, 5, 0));
+  let tries = 0;
+  const broken: Write = async () => {
+    tries += 1;
+    throw Object.assign(new Error('disk full'), { code: '53100' });
+  };
+  const consumer = await start('one', broken, { retryForMs: 60_000 });
+  await until('some tries', () => tries > 2);
+  const started = performance.now();
+  await consumer.stop();
+  running = [];
+  expect(performance.now() - started).toBeLessThan(5_000);
+  expect(fatal).toEqual([]);
+});

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
-import { combineParts } from '../../../../processors/runtime/role.ts';
+import { joinParts } from '../../../../processors/runtime/parts.ts';
 
 const MAIN = fileURLToPath(new URL('../../../fixtures/runtime/role-main.ts', import.meta.url));
 const children: ChildProcess[] = [];
@@ -81,9 +81,9 @@ test('a role of several parts is ready and moving only when all are, and stops i
       stopped.push(name);
     },
   });
-  const role = combineParts([part('a', true), part('b', false)]);
+  const role = joinParts([part('a', true), part('b', false)], async () => void stopped.push('close'));
   expect(role.ready()).toBe(false);
   expect(role.progress()).toEqual({ ok: false, detail: 'a; b' });
   await role.stop();
-  expect(stopped).toEqual(['a', 'b']);
+  expect(stopped).toEqual(['a', 'b', 'close']);
 });
