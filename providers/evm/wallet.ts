@@ -106,7 +106,8 @@ function signingKey(key: string): SigningKey {
   }
 }
 
-function checkedAddress(address: string, what: string): string {
+/** The EIP-55 form. @throws ProviderError permanent: no address, or mixed case with a wrong checksum */
+export function checkedAddress(address: string, what: string): string {
   try {
     return getAddress(address);
   } catch {
