@@ -5,12 +5,13 @@
 import type { Codec } from '../schemas/codec.ts';
 import { partitionOf, RELAY_SHARDS } from '../schemas/partition.ts';
 import type { Db } from './db.ts';
-import { addTotals } from './sql/add-totals.ts';
-import { applyWalletDeltas } from './sql/apply-wallet-deltas.ts';
-import { setCreditBatch } from './sql/set-credit-batch.ts';
-import { wakeIntents } from './sql/wake-intents.ts';
-import { type WriteMode, writeRows } from './sql/write-rows.ts';
-import { columnList, decodeRow, encodeRows, type RowOf, recordset, type Table } from './table.ts';
+import { totalsPart } from './sql/add-totals.ts';
+import { walletDeltasPart } from './sql/apply-wallet-deltas.ts';
+import { creditBatchPart } from './sql/set-credit-batch.ts';
+import { INTENTS_CHANNEL, intentsPart } from './sql/wake-intents.ts';
+import { runParts, type WritePart } from './sql/write-part.ts';
+import { rowsPart, type WriteMode } from './sql/write-rows.ts';
+import { columnList, decodeRow, type RowOf, recordset, type Table } from './table.ts';
 import * as t from './tables.ts';
 import type { Work } from './work.ts';
 
@@ -111,21 +112,30 @@ const WRITES: readonly [Table, WriteMode][] = [
   [t.wallets, 'upsert'],
 ];
 
-/** Writes everything the work holds. Nothing of it is visible before the caller's COMMIT. */
+/** Writes everything the work holds, as one statement. Nothing of it is visible before the caller's COMMIT. */
 export async function write(tx: Db, work: Work, codec: Codec): Promise<void> {
   work.closeAggregates();
-  await writeCreditBatches(tx, work);
+  const parts: WritePart[] = creditBatchParts(work);
   for (const [table, mode] of WRITES) {
     const rows = work.changed(table);
-    if (rows.length > 0) await writeRows(tx, table, rows, mode);
+    if (rows.length > 0) parts.push(rowsPart(table, rows, mode));
   }
-  await addTotals(tx, work.totals);
-  await applyWalletDeltas(tx, work.walletDeltas);
-  await writeOutbox(tx, work, codec);
-  await wakeIntents(tx, [...work.intents.values()], work.now);
+  if (work.totals.size > 0) parts.push(totalsPart(work.totals));
+  const deltas = new Map([...work.walletDeltas].filter(([, delta]) => delta !== 0n));
+  if (deltas.size > 0) parts.push(walletDeltasPart(deltas));
+  const notify: string[] = [];
+  if (work.outbox.length > 0) {
+    parts.push(rowsPart(t.outbox, outboxRows(work, codec), 'insert'));
+    notify.push('outbox');
+  }
+  if (work.intents.size > 0) {
+    parts.push(intentsPart([...work.intents.values()], work.now));
+    notify.push(INTENTS_CHANNEL);
+  }
+  await runParts(tx, parts, notify);
 }
 
-async function writeCreditBatches(tx: Db, work: Work): Promise<void> {
+function creditBatchParts(work: Work): WritePart[] {
   const rows: RowOf<typeof t.creditBatches>[] = [];
   for (const [partition, sums] of work.positionDeltas) {
     if (sums.eth === 0n && sums.usdt === 0n) continue;
@@ -133,28 +143,22 @@ async function writeCreditBatches(tx: Db, work: Work): Promise<void> {
     if (counter === undefined) throw new Error(`credit counter of partition ${partition} was not locked`);
     rows.push({ partition, number: counter + 1n, eth: sums.eth, usdt: sums.usdt, at: work.now });
   }
-  if (rows.length === 0) return;
-  await setCreditBatch(tx, rows);
-  await writeRows(tx, t.creditBatches, rows, 'insert');
+  return rows.length === 0 ? [] : [creditBatchPart(rows), rowsPart(t.creditBatches, rows, 'insert')];
 }
 
-async function writeOutbox(tx: Db, work: Work, codec: Codec): Promise<void> {
-  if (work.outbox.length === 0) return;
-  const rows = work.outbox.map((item) => ({
+/** Ids are drawn as the rows are written, after every lock, so that id order is commit order per key. */
+function outboxRows(work: Work, codec: Codec): RowOf<typeof t.outbox>[] {
+  return work.outbox.map((item) => ({
     shard: partitionOf(item.key, RELAY_SHARDS),
     topic: item.topic,
     key: item.key,
     event_id: item.value.event_id,
     event_type: item.type,
-    value: item.value.bytes ?? codec.encode(item.topic, item.value as never),
+    value:
+      'bytes' in item.value && item.value.bytes
+        ? item.value.bytes
+        : codec.encode(item.topic, item.value as never),
     headers: JSON.stringify(item.headers),
     created_at: work.now,
   }));
-  await tx.query(
-    `WITH written AS (INSERT INTO outbox (${columnList(t.outbox)})
-       SELECT ${columnList(t.outbox, 'x.')} FROM ${recordset(t.outbox, '$1')} ORDER BY x.ord RETURNING 1)
-     SELECT pg_notify('outbox', '') FROM (SELECT count(*) FROM written) w`,
-    [encodeRows(t.outbox, rows)],
-    'write_outbox',
-  );
 }

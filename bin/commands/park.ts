@@ -14,10 +14,13 @@ export function register(program: Command): void {
 
 async function change(key: string, act: 'park' | 'unpark'): Promise<void> {
   const { withLedger } = await import('../operator.ts');
-  const { parkIntent, unparkIntent } = await import('../../ledger/sql/park-intent.ts');
+  const { parkIntent } = await import('../../ledger/sql/intent-park.ts');
+  const { unparkIntent } = await import('../../ledger/sql/intent-unpark.ts');
   const { InputError } = await import('../../gateway/api/input-error.ts');
   const done = await withLedger(({ db, now }) =>
-    act === 'park' ? parkIntent(db, key, now()) : unparkIntent(db, key, now()),
+    act === 'park'
+      ? parkIntent(db, key, now(), 'parked by an operator')
+      : unparkIntent(db, key, now(), 'parked by an operator'),
   );
   if (!done)
     throw new InputError(

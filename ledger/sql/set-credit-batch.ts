@@ -1,17 +1,16 @@
 /** Moves the gapless credit batch counters on; the rows are locked by the caller already. */
-import type { Db } from '../db.ts';
+import type { WritePart } from './write-part.ts';
 
-const SQL = `UPDATE consumer_position p SET credit_batch = x.number
-  FROM json_to_recordset($1::json) AS x(partition int, number bigint)
-  WHERE right(p.grp, 10) = 'accumulate' AND p.part = x.partition AND p.credit_batch = x.number - 1 RETURNING p.part`;
+const text = (p: number) => `UPDATE consumer_position p SET credit_batch = x.number
+  FROM json_to_recordset($${p}::json) AS x(partition int, number bigint)
+  WHERE right(p.grp, 10) = 'accumulate' AND p.part = x.partition AND p.credit_batch = x.number - 1 RETURNING 1`;
 
-export async function setCreditBatch(
-  tx: Db,
+/** A counter that moved under its lock is an error. */
+export function creditBatchPart(
   rows: readonly { readonly partition: number; readonly number: bigint }[],
-): Promise<void> {
+): WritePart {
   const json = JSON.stringify(
     rows.map((row) => ({ partition: row.partition, number: row.number.toString() })),
   );
-  const done = await tx.query(SQL, [json], 'set_credit_batch');
-  if (done.length !== rows.length) throw new Error('a credit batch counter moved under its lock');
+  return { name: 'credit counter', text, values: [json], expect: rows.length };
 }
