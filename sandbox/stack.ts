@@ -202,6 +202,11 @@ async function prepareMoney(
     gasEth: GAS_ETH,
   });
   env.USDT_CONTRACT = prepared.usdtContract;
+  if (!isConfigured(given, 'PAYOUT_DAILY_MAX_USD') && !isConfigured(given, 'PAYOUT_MONTHLY_MAX_USD')) {
+    // Play money: some demos a day are more than the limits of a real platform let through without approval.
+    env.PAYOUT_DAILY_MAX_USD = '10000000';
+    env.PAYOUT_MONTHLY_MAX_USD = '100000000';
+  }
   return prepared.fundingTx;
 }
 

@@ -33,7 +33,15 @@ export class StatelessDriver implements PartitionDriver {
    * a word, and what was processed would look like never read.
    */
   async remember(): Promise<void> {
-    for (const [partition, offset] of await this.#options.committed()) this.#next.set(partition, offset);
+    const { committed, log, retryForMs } = this.#options;
+    // A broker that has only just started does not know yet who coordinates the group.
+    const offsets = await retry(committed, {
+      ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
+      isFinal: (error) => (error as { retriable?: boolean }).retriable !== true,
+      onRetry: (error, count) =>
+        log.warn({ kind: 'retry', err: error, count }, 'committed offsets are asked again'),
+    });
+    for (const [partition, offset] of offsets) this.#next.set(partition, offset);
   }
 
   /** A group without a committed offset reads what the log still keeps: nothing of it was passed on yet. */
