@@ -11,12 +11,17 @@ interface CommandFile {
 }
 
 /** The order of `--help`: as one meets them. Files that are not named here follow by name. */
-const HELP_ORDER = ['up', 'down', 'reset', 'status', 'demo', 'test', 'run', 'migrate', 'topics'];
+const HELP_ORDER = (
+  'up down reset status demo test run migrate topics clients orders payments payouts conversions ' +
+  'wallet fees quarantine park reconcile sim bench'
+).split(' ');
 
 async function main(args: string[]): Promise<number> {
   const program = new Command('spillway');
   program
-    .description('Pays the owners of paid Telegram channels: webhooks in, locked value per client, payouts on chain')
+    .description(
+      'Pays the owners of paid Telegram channels: webhooks in, locked value per client, payouts on chain',
+    )
     .usage('<command> [options]')
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()

@@ -18,9 +18,7 @@ async function change(key: string, act: 'park' | 'unpark'): Promise<void> {
   const { unparkIntent } = await import('../../ledger/sql/intent-unpark.ts');
   const { InputError } = await import('../../gateway/api/input-error.ts');
   const done = await withLedger(({ db, now }) =>
-    act === 'park'
-      ? parkIntent(db, key, now(), 'parked by an operator')
-      : unparkIntent(db, key, now(), 'parked by an operator'),
+    act === 'park' ? parkIntent(db, key, now(), 'parked by an operator') : unparkIntent(db, key, now()),
   );
   if (!done)
     throw new InputError(

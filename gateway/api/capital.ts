@@ -29,7 +29,11 @@ export async function depositCapital(deps: ApiDeps, move: CapitalMove): Promise<
   const until = performance.now() + SCAN_WAIT_MS;
   while (!(await bookDeposit(deps, move))) {
     if (performance.now() > until)
-      throw new InputError('tx', move.tx ?? '', 'not seen in a finalized block yet; is `settle` running?');
+      throw new InputError(
+        'tx',
+        move.tx ?? '',
+        'not seen in a finalized block yet; is the role `payout` running?',
+      );
     await pause(250);
   }
 }
