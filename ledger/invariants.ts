@@ -123,8 +123,11 @@ export const INVARIANTS: readonly Invariant[] = [
   {
     name: 'position_equals_open_batches',
     sql: `SELECT assets.asset, coalesce((SELECT sum(balance) FROM gl_balances g WHERE g.asset = assets.asset AND account = 'position:open'), 0)
-        - CASE assets.asset WHEN 'ETH' THEN -(s.eth - r.eth) ELSE s.usdt - r.usdt END AS difference, '' AS detail
+        - CASE assets.asset WHEN 'ETH' THEN -(s.eth - r.eth - c.eth) ELSE s.usdt - r.usdt - c.usdt END AS difference, '' AS detail
       FROM ${ASSETS}, (SELECT coalesce(sum(eth), 0) AS eth, coalesce(sum(usdt), 0) AS usdt FROM credit_batches) s,
+        -- What a cancelled conversion gave back stands in a later batch again.
+        (SELECT coalesce(sum(eth_open), 0) AS eth, coalesce(sum(usdt_expected), 0) AS usdt FROM conversions
+          WHERE state = 'cancelled') c,
         (SELECT coalesce(sum(CASE WHEN asset = 'ETH' AND debit = 'position:open' THEN amount WHEN asset = 'ETH' THEN -amount ELSE 0 END), 0) AS eth,
             coalesce(sum(CASE WHEN asset = 'USDT' AND credit = 'position:open' THEN amount WHEN asset = 'USDT' THEN -amount ELSE 0 END), 0) AS usdt
           FROM gl_totals WHERE cause_kind LIKE 'conversion%' AND 'position:open' IN (debit, credit)) r`,

@@ -19,7 +19,13 @@ export function localSigner(settings: SignerSettings): Signer {
     sign({ chainId, nonce, to, asset, amount, gasLimit, maxFee, priorityFee }) {
       const fees = { maxFeePerGas: maxFee, maxPriorityFeePerGas: priorityFee };
       const value = { to, asset, amount, gasLimit, ...fees };
-      return signTransfer({ key, chainId, nonce: Number(nonce), usdtContract, ...value });
+      return signTransfer({
+        key,
+        chainId,
+        nonce: Number.parseInt(nonce.toString(), 10),
+        usdtContract,
+        ...value,
+      });
     },
     decode(raw) {
       const { maxFeePerGas, maxPriorityFeePerGas, nonce, ...rest } = decodeTransfer(raw, usdtContract);
