@@ -22,9 +22,13 @@ export function ownPaths(): HomePaths {
  */
 export function currentHome(): string {
   const own = ownPaths().home;
-  if (process.env.SPILLWAY_HOME?.trim()) return own;
+  return process.env.SPILLWAY_HOME?.trim() ? own : (linkedHome() ?? own);
+}
+
+/** Home of the instance that this checkout's `.spillway/` points at; null when none does. */
+export function linkedHome(): string | null {
   const link = join(CHECKOUT, '.spillway', 'stack.json');
-  return existsSync(link) ? dirname(realpathSync(link)) : own;
+  return existsSync(link) ? dirname(realpathSync(link)) : null;
 }
 
 /** stack.json of contracts.md: where everything answers. Nothing secret in it. */

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { lastLineOf, runCommand } from './command.ts';
 import { writeWhole } from './files.ts';
-import { answersKafka } from './probe.ts';
+import { isBrokerReady } from './kafka-probe.ts';
 import type { ServiceSpec } from './process.ts';
 
 export interface KafkaOptions {
@@ -37,7 +37,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
     env: systemEnv(),
     log: options.log,
     url: `127.0.0.1:${options.port}`,
-    isReady: () => answersKafka('127.0.0.1', options.port),
+    isReady: () => isBrokerReady('127.0.0.1', options.port),
     startLimit_ms: 90_000,
     stopSignal: 'SIGTERM',
     grace_ms: 20_000,

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { readIfThere } from './files.ts';
 import { homeLayout, makeHome } from './home.ts';
 import { identify, isAlive, type ProcessIdentity } from './identity.ts';
-import { CHECKOUT, currentHome, IS_ROOT, ownPaths, readAddresses, type StackAddresses } from './instance.ts';
+import {
+  CHECKOUT,
+  currentHome,
+  IS_ROOT,
+  linkedHome,
+  ownPaths,
+  readAddresses,
+  type StackAddresses,
+} from './instance.ts';
 import { lockOwner } from './lock.ts';
 import { createProgress } from './progress.ts';
 import { AlreadyRunning, startStack } from './stack.ts';
@@ -49,6 +57,12 @@ function runningOwner(home: string): { home: string; owner: ProcessIdentity } | 
   return null;
 }
 
+/** Another instance of this checkout that runs (a test's, say) keeps the links in `.spillway/`. */
+function mayLink(home: string): boolean {
+  const linked = linkedHome();
+  return linked === null || linked === home || lockOwner(homeLayout(linked).lock) === null;
+}
+
 async function inForeground(home: string, request: UpRequest): Promise<number> {
   const started = performance.now();
   const stopping = new AbortController();
@@ -65,7 +79,7 @@ async function inForeground(home: string, request: UpRequest): Promise<number> {
     const stack = await startStack({
       home,
       ephemeral: request.ephemeral,
-      link: true,
+      link: mayLink(home),
       signal: stopping.signal,
       onEvent: progress.event,
     });
