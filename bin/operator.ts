@@ -33,6 +33,27 @@ export async function withLedgerAndCodec<T>(
   });
 }
 
+/** No lines: they are most of the ink, and copy badly. */
+const PLAIN = Object.fromEntries(
+  [
+    'top',
+    'top-mid',
+    'top-left',
+    'top-right',
+    'bottom',
+    'bottom-mid',
+    'bottom-left',
+    'bottom-right',
+    'left',
+    'left-mid',
+    'mid',
+    'mid-mid',
+    'right',
+    'right-mid',
+    'middle',
+  ].map((name) => [name, '']),
+);
+
 type Cell = string | number | bigint | boolean | Date | null | undefined;
 
 /** Prints rows as a table for people, or as JSON for programs (amounts stay text). */
@@ -51,7 +72,11 @@ export function printRows(
     return;
   }
   const head = Object.keys(first);
-  const table = new Table({ head, style: { head: [], border: [] } });
+  const table = new Table({
+    head,
+    chars: PLAIN,
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 2 },
+  });
   for (const row of rows) table.push(head.map((name) => cellText(row[name])));
   console.log(table.toString());
 }
