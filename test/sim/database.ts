@@ -6,6 +6,7 @@ import { PGlite } from '@electric-sql/pglite';
 import type { Database, Db, TransactionOptions } from '../../ledger/db.ts';
 import { CommitUnknownError, ConnectionLostError } from '../../ledger/db-errors.ts';
 import { readMigrations } from '../../ledger/migrate.ts';
+import { PgSession } from './session.ts';
 
 /** What happens to one transaction or single statement. */
 export type Fate =
@@ -31,46 +32,48 @@ const PLAIN: DatabaseHooks = {
 
 /** One migrated PGlite and the names of its tables. */
 export class WarmPglite {
-  readonly pglite: PGlite;
-  #tables: readonly string[] = [];
+  readonly session: PgSession;
+  readonly #pglite: PGlite;
+  readonly #tables: readonly string[];
 
-  private constructor(pglite: PGlite) {
-    this.pglite = pglite;
+  private constructor(pglite: PGlite, tables: readonly string[]) {
+    this.#pglite = pglite;
+    this.#tables = tables;
+    this.session = PgSession.open(pglite);
   }
 
   static async open(): Promise<WarmPglite> {
-    // int8 and numeric exactly as ledger/db-types.ts has them.
-    const parsers = { 20: (text: string) => BigInt(text), 1700: (text: string) => text };
-    const warm = new WarmPglite(await PGlite.create({ parsers }));
-    for (const migration of readMigrations()) await warm.pglite.exec(migration.up);
-    const { rows } = await warm.pglite.query<{ name: string }>(
+    const pglite = await PGlite.create();
+    for (const migration of readMigrations()) await pglite.exec(migration.up);
+    const { rows } = await pglite.query<{ name: string }>(
       "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1",
     );
-    warm.#tables = rows.map((row) => row.name).filter((name) => name !== 'wallet_accounts');
-    return warm;
+    const tables = rows.map((row) => row.name).filter((name) => name !== 'wallet_accounts');
+    return new WarmPglite(pglite, tables);
   }
 
   /** As after the migrations: no rows but the wallet accounts, which stand at 0. */
-  async reset(): Promise<void> {
-    await this.pglite.exec(
-      `ROLLBACK; TRUNCATE ${this.#tables.join(', ')} RESTART IDENTITY; UPDATE wallet_accounts SET balance = 0`,
+  reset(): void {
+    this.session.exec('ROLLBACK');
+    this.session.exec(
+      `TRUNCATE ${this.#tables.join(', ')} RESTART IDENTITY; UPDATE wallet_accounts SET balance = 0`,
     );
   }
 
   async close(): Promise<void> {
-    await this.pglite.close();
+    await this.#pglite.close();
   }
 }
 
 export class PgliteDatabase implements Database {
-  readonly #pglite: PGlite;
+  readonly #session: PgSession;
   readonly #hooks: DatabaseHooks;
   readonly #names = new Map<string, string>();
   /** Whether a transaction is open: nothing outside may be called then. */
   inTransaction = false;
 
   constructor(warm: WarmPglite, hooks: DatabaseHooks = PLAIN) {
-    this.#pglite = warm.pglite;
+    this.#session = warm.session;
     this.#hooks = hooks;
   }
 
@@ -79,7 +82,7 @@ export class PgliteDatabase implements Database {
     const fate = this.#hooks.fate();
     if (fate.kind === 'crash') return this.#hooks.crash();
     if (fate.kind === 'unknown' && !fate.ran) throw new ConnectionLostError(new Error('simulated'));
-    const rows = await this.#run<R>(text, values, name);
+    const rows = this.#run<R>(text, values, name);
     if (fate.kind === 'unknown') throw new ConnectionLostError(new Error('simulated'));
     return rows;
   }
@@ -88,7 +91,7 @@ export class PgliteDatabase implements Database {
     await this.#hooks.step('tx');
     const fate = this.#hooks.fate();
     const isolation = options.isolation ?? 'read committed';
-    await this.#pglite.exec(`BEGIN ISOLATION LEVEL ${isolation}${options.readOnly ? ' READ ONLY' : ''}`);
+    this.#session.exec(`BEGIN ISOLATION LEVEL ${isolation}${options.readOnly ? ' READ ONLY' : ''}`);
     this.inTransaction = true;
     try {
       let statement = 0;
@@ -101,30 +104,30 @@ export class PgliteDatabase implements Database {
       const result = await fn(tx);
       if (fate.kind === 'crash') return await this.#crash<T>();
       if (fate.kind === 'unknown' && !fate.ran) throw new CommitUnknownError(new Error('simulated'));
-      await this.#pglite.exec('COMMIT');
+      this.#session.exec('COMMIT');
       this.inTransaction = false;
       if (fate.kind === 'unknown') throw new CommitUnknownError(new Error('simulated'));
       return result;
     } catch (error) {
-      if (this.inTransaction) await this.#pglite.exec('ROLLBACK');
+      if (this.inTransaction) this.#session.exec('ROLLBACK');
       this.inTransaction = false;
       throw error;
     }
   }
 
   async #crash<T>(): Promise<T> {
-    await this.#pglite.exec('ROLLBACK');
+    this.#session.exec('ROLLBACK');
     this.inTransaction = false;
     return this.#hooks.crash();
   }
 
-  async #run<R>(text: string, values: readonly unknown[], name: string | undefined): Promise<R[]> {
+  #run<R>(text: string, values: readonly unknown[], name: string | undefined): R[] {
     if (name !== undefined) {
       const known = this.#names.get(name);
       if (known !== undefined && known !== text) throw new Error(`two statements are prepared as ${name}`);
       this.#names.set(name, text);
     }
-    return (await this.#pglite.query<R>(text, [...values])).rows;
+    return this.#session.query<R>(text, values);
   }
 
   listen(): Promise<() => void> {

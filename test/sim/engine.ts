@@ -109,6 +109,12 @@ export class Engine {
     this.onDeath(process, null);
   }
 
+  /** Nothing runs any more: what waits is dropped. */
+  stop(): void {
+    this.#waiting = [];
+    this.onDeath = () => undefined;
+  }
+
   note(text: string): void {
     this.trace.add(`${this.#stamp()} ${this.#running?.name ?? 'engine'} ${text}`);
   }

@@ -1,0 +1,175 @@
+/** The processes of the product and who starts them again; and the world around them, which never fails. */
+
+import { isTrouble } from '../../../ledger/db-errors.ts';
+import { cureKind, sweepKind } from '../../../processors/accumulate/recurring.ts';
+import { transferKind } from '../../../processors/hostpay/wiring.ts';
+import { depositsKind } from '../../../processors/hostpay/wiring-deposits.ts';
+import { localSigner } from '../../../processors/hostpay/wiring-signer.ts';
+import type { AnyEffectKind } from '../../../processors/runtime/intent-steps.ts';
+import type { Next } from '../../../processors/runtime/schedule.ts';
+import { limitsKind } from '../../../processors/settle/wiring-limits.ts';
+import { partialKind } from '../../../processors/settle/wiring-partial.ts';
+import { ratesKind } from '../../../processors/settle/wiring-rates.ts';
+import { receiptsKind } from '../../../processors/settle/wiring-receipts.ts';
+import { conversionKind, treasuryKind } from '../../../processors/settle/wiring-treasury.ts';
+import { payoutKind } from '../../../processors/split/wiring.ts';
+import { policyOf } from '../../../processors/swap/policy.ts';
+import { TOPIC, TOPICS } from '../../../schemas/topology.ts';
+import { SimProcess } from '../engine.ts';
+import { PublishUnknown } from '../log.ts';
+import { SETTINGS } from '../settings.ts';
+import { CODEC, type World } from '../world.ts';
+import { runGateway, type Wire } from './gateway.ts';
+import { Group } from './group.ts';
+import { runAccumulate, runConvert } from './processors.ts';
+import { runRelay } from './relay.ts';
+import { runWorker } from './worker.ts';
+
+const SIGNER = localSigner(SETTINGS);
+
+type Body = (member: string) => Promise<never>;
+
+interface Role {
+  readonly name: string;
+  readonly tasks: readonly Body[];
+  readonly group?: Group;
+}
+
+/** Looks that find nothing come less often here than in the product: each costs a step and shows nothing new. */
+const PACE_MS: Readonly<Record<string, number>> = {
+  deposits: 10_000,
+  receipts: 10_000,
+  limits: 30_000,
+  treasury: 15_000,
+  transfer: 5_000,
+};
+
+function paced(kind: AnyEffectKind): AnyEffectKind {
+  const pace = PACE_MS[kind.kind];
+  if (pace === undefined) return kind;
+  const slower = (next: Next, now: Date): Next => {
+    if (!('pollAt' in next) || next.pollAt === 'soon' || next.pollAt <= now) return next;
+    return { ...next, pollAt: new Date(Math.max(next.pollAt.getTime(), now.getTime() + pace)) };
+  };
+  return {
+    ...kind,
+    plan: async (tx, intent, now) => {
+      const planned = await kind.plan(tx, intent, now);
+      return 'next' in planned ? { next: slower(planned.next, now) } : planned;
+    },
+    apply: async (tx, intent, call, outcome, now) =>
+      slower(await kind.apply(tx, intent, call, outcome, now), now),
+  };
+}
+
+function settleKinds(world: World): AnyEffectKind[] {
+  const { swap, market: prices, nowpayments: payments, chain } = world;
+  const policy = policyOf(SETTINGS, SETTINGS.HOST_WALLET_ADDRESS);
+  const shared = {
+    codec: CODEC,
+    policy,
+    swap,
+    prices,
+    payments,
+    chain,
+    settings: SETTINGS,
+    warn: () => undefined,
+  };
+  return [
+    ratesKind(shared),
+    limitsKind(shared),
+    receiptsKind(shared),
+    partialKind(shared),
+    treasuryKind(shared),
+    conversionKind(shared),
+  ].map(paced);
+}
+
+function payoutKinds(world: World): AnyEffectKind[] {
+  const { swap, chain } = world;
+  const policy = policyOf(SETTINGS, SETTINGS.HOST_WALLET_ADDRESS);
+  const shared = { codec: CODEC, policy, chain, swap, signer: SIGNER, warn: () => undefined };
+  return [payoutKind(shared), transferKind(shared), depositsKind(shared)].map(paced);
+}
+
+function rolesOf(world: World, wire: Wire): Role[] {
+  const { engine, db } = world;
+  const all = Array.from({ length: TOPICS[TOPIC.valued].partitions }, (_, partition) => partition);
+  const [converts, accumulates] = [new Group(engine.random, all), new Group(engine.random, all)];
+  const recurring = { db, codec: CODEC, clock: engine.clock, settings: SETTINGS };
+  const sweeping = [sweepKind(recurring), cureKind(recurring)];
+  const [settling, paying] = [settleKinds(world), payoutKinds(world)];
+  const members = (name: string, group: Group, run: typeof runConvert): Role[] =>
+    ['a', 'b'].map((id) => ({
+      name: `${name}-${id}`,
+      group,
+      tasks: [(member) => run(world, group, member)],
+    }));
+  const worker =
+    (kinds: readonly AnyEffectKind[]): Body =>
+    () =>
+      runWorker(world, kinds);
+  return [
+    { name: 'gateway', tasks: [() => runGateway(world, wire), () => runGateway(world, wire)] },
+    ...members('convert', converts, runConvert),
+    ...members('accumulate', accumulates, runAccumulate),
+    { name: 'relay-a', tasks: [(member) => runRelay(world, member)] },
+    { name: 'relay-b', tasks: [(member) => runRelay(world, member)] },
+    { name: 'sweep', tasks: [worker(sweeping)] },
+    { name: 'settle', tasks: [worker(settling)] },
+    { name: 'payout-a', tasks: [worker(paying), worker(paying)] },
+    { name: 'payout-b', tasks: [worker(paying)] },
+  ];
+}
+
+/** Starts everything; a process that dies is started again after a while, as its supervisor does. */
+export function startProcesses(world: World, wire: Wire): void {
+  const { engine } = world;
+  const roles = new Map<SimProcess, Role>();
+  let starts = 0;
+  const start = (role: Role, afterMs: number): void => {
+    starts += 1;
+    const process = new SimProcess(role.name);
+    const member = `${role.name}.${starts}`;
+    roles.set(process, role);
+    role.tasks.forEach((task, index) => {
+      engine.spawn(process, `${role.name}${role.tasks.length > 1 ? `.${index}` : ''}`, async () => {
+        await engine.sleep(afterMs);
+        if (index === 0) role.group?.join(member);
+        await task(member);
+      });
+    });
+    names.set(process, member);
+  };
+  const names = new Map<SimProcess, string>();
+  engine.onDeath = (process, error) => {
+    const role = roles.get(process);
+    if (!role) return;
+    role.group?.leave(names.get(process)!);
+    if (error && !isTrouble(error) && !(error instanceof PublishUnknown)) engine.fail(error);
+    start(role, engine.random.int(500, 8_000));
+  };
+  for (const role of rolesOf(world, wire)) start(role, 0);
+  startWorld(world, wire);
+}
+
+const BLOCK_MS = 3_000;
+const PRICE_MS = 30_000;
+
+function startWorld(world: World, wire: Wire): void {
+  const { engine, chain, swap, nowpayments, market } = world;
+  const outside = new SimProcess('world');
+  engine.spawn(outside, 'world', async () => {
+    for (let pricedAt = 0; ; ) {
+      nowpayments.tick();
+      chain.mine();
+      swap.tick();
+      if (engine.clock.elapsed - pricedAt > PRICE_MS) {
+        market.tick();
+        pricedAt = engine.clock.elapsed;
+      }
+      wire.waiting.push(...engine.random.shuffled(nowpayments.due()));
+      await engine.sleep(BLOCK_MS);
+    }
+  });
+}

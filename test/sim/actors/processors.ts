@@ -1,0 +1,58 @@
+/** convert and accumulate through their real drivers and handlers. */
+import { Registry } from 'prom-client';
+import { GROUP as ACCUMULATE, accumulateHandler } from '../../../processors/accumulate/wiring.ts';
+import { GROUP as CONVERT, convertHandler } from '../../../processors/convert/wiring.ts';
+import { StatefulDriver } from '../../../processors/runtime/stateful.ts';
+import { StatelessDriver } from '../../../processors/runtime/stateless.ts';
+import { TOPIC } from '../../../schemas/topology.ts';
+import { simPublisher } from '../log.ts';
+import { SETTINGS } from '../settings.ts';
+import { CODEC, SILENT, type World } from '../world.ts';
+import { runConsumer } from './consumer.ts';
+import type { Group } from './group.ts';
+
+const learnSchemas = async (): Promise<void> => undefined;
+
+export function runConvert(world: World, group: Group, member: string): Promise<never> {
+  const { engine, db, log } = world;
+  const handler = convertHandler({
+    db,
+    codec: CODEC,
+    clock: engine.clock,
+    publisher: simPublisher(engine, log),
+    settings: SETTINGS,
+    metrics: new Registry(),
+    learnSchemas,
+  });
+  const driver = new StatelessDriver({
+    log: SILENT,
+    topic: TOPIC.received,
+    committed: async () => log.committed(CONVERT),
+    handler,
+  });
+  const commit = (partition: number, offset: bigint) => log.commit(CONVERT, partition, offset);
+  return runConsumer(world, { member, topic: TOPIC.received, group, driver, commit });
+}
+
+export function runAccumulate(world: World, group: Group, member: string): Promise<never> {
+  const { engine, db } = world;
+  const { clock } = engine;
+  const handler = accumulateHandler({
+    db,
+    codec: CODEC,
+    clock,
+    settings: SETTINGS,
+    metrics: new Registry(),
+    learnSchemas,
+  });
+  const driver = new StatefulDriver({
+    db,
+    clock,
+    log: SILENT,
+    group: ACCUMULATE,
+    topic: TOPIC.valued,
+    owner: member,
+    handler,
+  });
+  return runConsumer(world, { member, topic: TOPIC.valued, group, driver });
+}

@@ -1,0 +1,77 @@
+/** The intent worker's steps, one at a time: lease, plan, call, apply; anything may happen in between. */
+import { isTrouble } from '../../../ledger/db-errors.ts';
+import { leaseIntents } from '../../../ledger/sql/intent-lease.ts';
+import { nextIntentDue } from '../../../ledger/sql/intent-next-due.ts';
+import {
+  type AnyEffectKind,
+  applyOutcome,
+  LEASE_MS,
+  type LeasedIntent,
+  LeaseLost,
+  performCall,
+  planIntent,
+} from '../../../processors/runtime/intent-steps.ts';
+import type { World } from '../world.ts';
+
+const POLL_MS = 5_000;
+
+export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): Promise<never> {
+  const { engine, db } = world;
+  const names = kinds.map((kind) => kind.kind);
+  for (;;) {
+    try {
+      const now = engine.clock.now();
+      const until = new Date(now.getTime() + LEASE_MS);
+      const request = {
+        kinds: names,
+        limit: engine.random.int(1, 3),
+        token: engine.random.uuid(),
+        now,
+        until,
+      };
+      const leased = await leaseIntents(db, request);
+      for (const intent of leased) await workOn(world, kinds, intent);
+      if (leased.length > 0) continue;
+      const due = await nextIntentDue(db, names);
+      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - engine.clock.now().getTime());
+      if (wait > 0) await engine.sleep(wait);
+    } catch (error) {
+      if (!isTrouble(error)) throw error;
+      await engine.sleep(1_000);
+    }
+  }
+}
+
+async function workOn(world: World, kinds: readonly AnyEffectKind[], intent: LeasedIntent): Promise<void> {
+  const { engine } = world;
+  engine.note(`leased ${intent.key}`);
+  const kind = kinds.find((one) => one.kind === intent.kind)!;
+  try {
+    await steps(world, kind, intent);
+  } catch (error) {
+    if (error instanceof LeaseLost) engine.note(`lost the lease of ${intent.key}`);
+    else if (isTrouble(error)) engine.note(`${intent.key} is left to the end of its lease`);
+    else throw new Error(`intent ${intent.key}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): Promise<void> {
+  const { engine, db } = world;
+  const planned = await planIntent(db, kind, intent, engine.clock.now());
+  if (planned === null) return;
+  await engine.turn(`call for ${intent.key}`);
+  const outcome = await performCall(kind, planned.call);
+  if ('error' in outcome) {
+    engine.note(`call failed: ${outcome.error.kind} ${outcome.error.code}`);
+    if (outcome.error.code === 'unexpected') throw new Error(outcome.error.message);
+  }
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const next = await applyOutcome(db, kind, intent, planned.call, outcome, engine.clock.now());
+      engine.note(`${intent.key} next ${JSON.stringify(next)}`);
+      return;
+    } catch (error) {
+      if (!isTrouble(error) || attempt === 3) throw error;
+    }
+  }
+}

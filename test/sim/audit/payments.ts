@@ -1,0 +1,63 @@
+/** Was every payment credited exactly as it must be: once, at what was received, at a rate that existed, less 3 %? */
+import type { Expected } from '../workload.ts';
+import type { Books, Leg } from './books.ts';
+import { sum } from './books.ts';
+
+const FEE_BPS = 300n;
+const DECIMALS: Readonly<Record<string, number>> = { eth: 18, usdterc20: 6 };
+
+export function auditPayments(books: Books, expected: readonly Expected[]): string[] {
+  const known = new Set(expected.map(({ script }) => script.id));
+  const strange = books.legs.filter((leg) => !known.has(leg.payment_id));
+  return [
+    ...strange.map((leg) => `payment ${leg.payment_id} was credited, but nobody made it`),
+    ...books.legs.flatMap((leg) => auditLeg(leg, books)),
+    ...expected.flatMap((payment) => auditPayment(payment, books)),
+  ];
+}
+
+function auditPayment({ script, fate, upgrades }: Expected, books: Books): string[] {
+  const legs = books.legs.filter((leg) => leg.payment_id === script.id);
+  const received = sum(legs.map((leg) => leg.received));
+  const status = books.payments.find((row) => row.payment_id === script.id);
+  const name = `payment ${script.id} (${script.steps.map((step) => step.status).join(' ')})`;
+  if (fate === 'none') return legs.length === 0 ? [] : [`${name} was credited with ${received}`];
+  if (fate === 'refunded')
+    return status?.state === 'closed' ? [] : [`${name} is ${status?.state}, not closed`];
+  const outcome = minor(script.steps.at(-1)!.outcome!, DECIMALS[script.outcomeCurrency]!);
+  if (received === outcome && status?.confirmed === status?.incoming && !status?.quarantined) return [];
+  // A second leg that met a time without rates is a case for a person; then it must stand in the list.
+  if (upgrades && isNamed(books, script.id)) return [];
+  return [
+    `${name}: received ${received} of ${outcome}, state ${status?.state}, confirmed ${status?.confirmed} of ${status?.incoming}`,
+  ];
+}
+
+function isNamed(books: Books, paymentId: string): boolean {
+  const names = [...books.parked.map((row) => row.entity), ...books.issues.map((row) => row.entity)];
+  return names.some((entity) => entity?.endsWith(`:${paymentId}`));
+}
+
+function auditLeg(leg: Leg, books: Books): string[] {
+  const [gross, fee, net] = [BigInt(leg.gross), BigInt(leg.fee), BigInt(leg.net)];
+  const name = `leg ${leg.leg} of payment ${leg.payment_id}`;
+  const problems: string[] = [];
+  if (fee !== (gross * FEE_BPS) / 10_000n || net !== gross - fee)
+    problems.push(`${name}: ${gross} - ${fee} is not ${net}`);
+  const fair = leg.asset === leg.received_asset ? BigInt(leg.received) : atRate(leg, books);
+  if (fair !== gross) problems.push(`${name}: gross ${gross}, fair is ${fair}`);
+  return problems;
+}
+
+/** ETH in wei at the leg's own rate to micro-USDT, floored. */
+function atRate(leg: Leg, books: Books): bigint | undefined {
+  const rate = books.rates.find((row) => row.rate_id === leg.rate_id);
+  if (!rate?.usable) return undefined;
+  const [whole = '', fraction = ''] = rate.usdt_per_eth.split('.');
+  return (BigInt(leg.received) * BigInt(whole + fraction)) / 10n ** BigInt(12 + fraction.length);
+}
+
+function minor(text: string, decimals: number): bigint {
+  const [whole = '', fraction = ''] = text.split('.');
+  return BigInt(whole + fraction.padEnd(decimals, '0'));
+}

@@ -1,0 +1,18 @@
+/** The second bookkeeper: recomputes everything naively from raw rows, topics and the world, and names what differs. */
+import { auditAccounts } from './audit/accounts.ts';
+import { readBooks } from './audit/books.ts';
+import { auditOutside } from './audit/outside.ts';
+import { auditPayments } from './audit/payments.ts';
+import { auditTopics } from './audit/topics.ts';
+import type { World } from './world.ts';
+
+/** @returns one line per thing that is wrong */
+export async function audit(world: World): Promise<string[]> {
+  const books = await readBooks(world.plain);
+  return [
+    ...auditPayments(books, world.workload.payments),
+    ...auditAccounts(books),
+    ...auditOutside(world, books),
+    ...auditTopics(world, books),
+  ];
+}

@@ -1,0 +1,182 @@
+/** NOWPayments as seen by the product: payments that live through scripted statuses, webhooks about each, GET. */
+import { createHmac } from 'node:crypto';
+import type { NowPayments, PaymentFacts } from '../../../providers/nowpayments/client.ts';
+import { ASSETS, type LedgerAsset } from '../../../schemas/assets.ts';
+import { parseUnits } from '../../../schemas/money.ts';
+import type { Engine } from '../engine.ts';
+import { IPN_SECRET } from '../settings.ts';
+import { Answers } from './answers.ts';
+import type { SimChain } from './chain.ts';
+
+const VAULT = `0x${'0b'.repeat(20)}`;
+
+export interface PaymentStep {
+  /** Virtual ms. */
+  readonly at: number;
+  readonly status: string;
+  /** What will be or was forwarded, exact text; null = not known yet. */
+  readonly outcome: string | null;
+  /** How much of it is sent to the host wallet now; null = nothing. */
+  readonly forward: string | null;
+}
+
+export interface PaymentScript {
+  readonly id: string;
+  readonly orderId: string;
+  readonly parentId: string | null;
+  readonly priceUsd: string;
+  /** NOWPayments code. */
+  readonly outcomeCurrency: string;
+  readonly steps: readonly PaymentStep[];
+}
+
+export interface Delivery {
+  readonly id: number;
+  readonly raw: Buffer;
+  readonly signature: string;
+  /** When it is sent next; Infinity once it was answered with 200. */
+  dueAt: number;
+}
+
+interface Live {
+  readonly script: PaymentScript;
+  next: number;
+  payoutHash: string | null;
+}
+
+/** How long a sender waits for 200 before it sends again. */
+const REPEAT_MS = 30_000;
+
+export class SimNowPayments implements NowPayments {
+  readonly deliveries: Delivery[] = [];
+  readonly #engine: Engine;
+  readonly #chain: SimChain;
+  readonly #host: string;
+  readonly #answers: Answers;
+  readonly #payments: Live[] = [];
+
+  constructor(engine: Engine, chain: SimChain, host: string) {
+    this.#engine = engine;
+    this.#chain = chain;
+    this.#host = host;
+    this.#answers = new Answers(engine, 'nowpayments');
+    chain.endow(VAULT, 'ETH', 10n ** 24n);
+    chain.endow(VAULT, 'USDT', 10n ** 15n);
+  }
+
+  add(script: PaymentScript): void {
+    this.#payments.push({ script, next: 0, payoutHash: null });
+  }
+
+  /** All statuses are told and every webhook was answered. */
+  get isDone(): boolean {
+    return (
+      this.#payments.every(({ script, next }) => next === script.steps.length) &&
+      this.deliveries.every((delivery) => delivery.dueAt === Number.POSITIVE_INFINITY)
+    );
+  }
+
+  tick(): void {
+    for (const payment of this.#payments) {
+      for (let step = payment.script.steps[payment.next]; step; step = payment.script.steps[payment.next]) {
+        if (step.at > this.#engine.clock.elapsed) break;
+        payment.next += 1;
+        this.#apply(payment, step);
+      }
+    }
+  }
+
+  #apply(payment: Live, step: PaymentStep): void {
+    const asset = assetOf(payment.script.outcomeCurrency);
+    if (step.forward !== null && asset) {
+      const amount = parseUnits(step.forward, ASSETS[asset].decimals);
+      payment.payoutHash = this.#chain.pay(VAULT, this.#host, asset, amount);
+    }
+    const { random, faults } = this.#engine;
+    const raw = Buffer.from(bodyOf(payment.script, step));
+    const copies = random.chance(faults.of('duplicates')) ? random.int(2, 3) : 1;
+    for (let i = 0; i < copies; i++) {
+      const late = random.chance(faults.of('disorder')) ? random.int(5_000, 120_000) : random.int(0, 2_000);
+      this.send(raw, signed(raw), late);
+    }
+    if (random.chance(faults.of('forged'))) this.send(raw, '0'.repeat(128), random.int(0, 5_000));
+  }
+
+  send(raw: Buffer, signature: string, afterMs: number): void {
+    const id = this.deliveries.length;
+    this.deliveries.push({ id, raw, signature, dueAt: this.#engine.clock.elapsed + afterMs });
+  }
+
+  /** What is due now; each comes again unless it is answered. */
+  due(): Delivery[] {
+    const now = this.#engine.clock.elapsed;
+    const due = this.deliveries.filter((delivery) => delivery.dueAt <= now);
+    for (const delivery of due) delivery.dueAt = now + REPEAT_MS;
+    return due;
+  }
+
+  // as seen by the product
+
+  async payment(paymentId: string): Promise<PaymentFacts | null> {
+    this.#answers.mayFail('payment');
+    const found = this.#payments.find(({ script }) => script.id === paymentId);
+    const step = found?.script.steps[found.next - 1];
+    if (!found || !step) return null;
+    const { script, payoutHash } = found;
+    return {
+      paymentId,
+      invoiceId: null,
+      orderId: script.orderId,
+      status: step.status,
+      payAddress: 'simulated',
+      payAmount: script.priceUsd,
+      payCurrency: 'usdttrc20',
+      actuallyPaid: script.priceUsd,
+      priceAmount: script.priceUsd,
+      priceCurrency: 'usd',
+      outcomeAmount: step.outcome,
+      outcomeCurrency: script.outcomeCurrency,
+      parentPaymentId: script.parentId,
+      payoutHash,
+      payinHash: null,
+      updatedAt: this.#engine.clock.now(),
+    };
+  }
+
+  createInvoice(): Promise<{ invoiceId: string; invoiceUrl: string }> {
+    return Promise.reject(new Error('the simulation makes no invoices'));
+  }
+
+  minimum(): Promise<{ minAmount: string }> {
+    return Promise.reject(new Error('the simulation asks for no minimum'));
+  }
+}
+
+export function signed(raw: Buffer): string {
+  return createHmac('sha512', IPN_SECRET).update(raw).digest('hex');
+}
+
+function assetOf(code: string): LedgerAsset | undefined {
+  return code === 'eth' ? 'ETH' : code === 'usdterc20' ? 'USDT' : undefined;
+}
+
+/** Compact JSON with sorted keys, numbers as their exact text. */
+export function bodyOf(script: PaymentScript, step: Pick<PaymentStep, 'status' | 'outcome'>): string {
+  const fields: Readonly<Record<string, string>> = {
+    actually_paid: script.priceUsd,
+    order_id: JSON.stringify(script.orderId),
+    outcome_amount: step.outcome ?? 'null',
+    outcome_currency: JSON.stringify(script.outcomeCurrency),
+    parent_payment_id: script.parentId ?? 'null',
+    pay_address: '"simulated"',
+    pay_amount: script.priceUsd,
+    pay_currency: '"usdttrc20"',
+    payment_id: script.id,
+    payment_status: JSON.stringify(step.status),
+    price_amount: script.priceUsd,
+    price_currency: '"usd"',
+  };
+  return `{${Object.entries(fields)
+    .map(([name, text]) => `"${name}":${text}`)
+    .join(',')}}`;
+}

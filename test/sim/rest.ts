@@ -1,0 +1,51 @@
+/** Whether everything has come to rest; if not, what is still under way, for people. */
+import { TOPIC } from '../../schemas/topology.ts';
+import { RECURRING } from './setup.ts';
+import type { World } from './world.ts';
+
+/** @returns one line per thing that is not finished; empty at rest */
+export async function unfinished(world: World): Promise<string[]> {
+  const { plain, log, nowpayments } = world;
+  const open: string[] = [];
+  if (!nowpayments.isDone) open.push('webhooks are still under way');
+  for (const [partition, { end }] of log.bounds(TOPIC.received)) {
+    const at = log.committed('convert').get(partition) ?? 0n;
+    if (at < end) open.push(`convert stands at ${at} of ${end} in partition ${partition}`);
+  }
+  const positions = await plain.query<{ part: number; next_offset: bigint }>(
+    "SELECT part, next_offset FROM consumer_position WHERE grp = 'accumulate'",
+  );
+  for (const [partition, { end }] of log.bounds(TOPIC.valued)) {
+    const at = positions.find((row) => row.part === partition)?.next_offset ?? 0n;
+    if (at < end) open.push(`accumulate stands at ${at} of ${end} in partition ${partition}`);
+  }
+  const [outbox] = await plain.query<{ n: number }>('SELECT count(*)::int AS n FROM outbox');
+  if (outbox!.n > 0) open.push(`${outbox!.n} rows in the outbox`);
+  open.push(...(await openIntents(world)), ...(await openEntities(world)));
+  return open;
+}
+
+async function openIntents(world: World): Promise<string[]> {
+  const rows = await world.plain.query<{
+    key: string;
+    kind: string;
+    state: string;
+    last_error: string | null;
+  }>("SELECT key, kind, state, last_error FROM intents WHERE state <> 'done' ORDER BY key");
+  return rows
+    .filter((row) => !RECURRING.has(row.kind))
+    .map((row) => `intent ${row.key} is ${row.state}${row.last_error ? `: ${row.last_error}` : ''}`);
+}
+
+async function openEntities(world: World): Promise<string[]> {
+  const rows = await world.plain.query<{ what: string }>(`
+    SELECT 'payout ' || payout_id || ' of ' || amount || ' ' || asset || ' is ' || state || coalesce(' (' || reason || ')', '') AS what
+      FROM payout_batches WHERE state NOT IN ('completed', 'cancelled', 'on_hold')
+    UNION ALL SELECT 'conversion ' || conversion_id || ' is ' || state || coalesce(' (' || reason || ')', '')
+      FROM conversions WHERE state NOT IN ('completed', 'cancelled', 'on_hold')
+    UNION ALL SELECT 'transfer ' || transfer_id || ' is ' || state FROM transfers WHERE state IN ('chosen', 'signed', 'broadcast')
+    UNION ALL SELECT 'payment ' || payment_id || ' is ' || state || ', confirmed ' || confirmed || ' of ' || incoming
+      FROM payment_status WHERE NOT quarantined AND (state IN ('unvalued', 'confirming') OR confirmed < incoming)
+    ORDER BY 1`);
+  return rows.map((row) => row.what);
+}

@@ -1,0 +1,81 @@
+/** One simulation from its seed to its verdict: a time of faults, a quiet time in which all must come to rest, the audit. */
+
+import { Wire } from './actors/gateway.ts';
+import { startProcesses } from './actors/processes.ts';
+import { audit } from './auditor.ts';
+import type { WarmPglite } from './database.ts';
+import { Engine } from './engine.ts';
+import { type FaultName, Faults } from './faults.ts';
+import { unfinished } from './rest.ts';
+import { setUp } from './setup.ts';
+import { createWorld, type World } from './world.ts';
+
+export interface SimOptions {
+  readonly seed: string;
+  readonly faults?: readonly FaultName[];
+  readonly print?: (line: string) => void;
+}
+
+export interface SimResult {
+  readonly seed: string;
+  /** SHA-256 of the trace. */
+  readonly hash: string;
+  readonly steps: number;
+  readonly virtualSeconds: number;
+  readonly payments: number;
+  /** Empty: everything was as it must be. */
+  readonly problems: readonly string[];
+  /** The last lines of the trace, when there are problems. */
+  readonly tail: readonly string[];
+}
+
+const FAULTS_AT_LEAST_MS = 420_000;
+const FAULTS_AT_MOST_MS = 900_000;
+const REST_WITHIN_MS = 3 * 3_600_000;
+const LOOK_MS = 30_000;
+const MAX_STEPS = 400_000;
+
+export async function simulate(warm: WarmPglite, options: SimOptions): Promise<SimResult> {
+  warm.reset();
+  const faults = new Faults(options.faults);
+  const engine = new Engine({
+    seed: options.seed,
+    faults,
+    ...(options.print ? { print: options.print } : {}),
+  });
+  const world = createWorld(engine, warm);
+  await setUp(world);
+  startProcesses(world, new Wire());
+  const problems = await storyOf(world);
+  engine.stop();
+  return {
+    seed: options.seed,
+    hash: engine.trace.digest(),
+    steps: engine.steps,
+    virtualSeconds: Math.round(engine.clock.elapsed / 1_000),
+    payments: world.workload.payments.length,
+    problems,
+    tail: problems.length > 0 ? engine.trace.tail : [],
+  };
+}
+
+async function storyOf(world: World): Promise<string[]> {
+  const { engine, nowpayments } = world;
+  const { clock } = engine;
+  const limits = { maxSteps: MAX_STEPS };
+  const faultsOver = (): boolean =>
+    clock.elapsed > FAULTS_AT_MOST_MS || (clock.elapsed > FAULTS_AT_LEAST_MS && nowpayments.isDone);
+  await engine.run(faultsOver, limits);
+  engine.faults.quiet = true;
+  engine.trace.add('--- quiet ---');
+  const until = clock.elapsed + REST_WITHIN_MS;
+  let open = ['nothing was looked at yet'];
+  while (engine.failures.length === 0 && open.length > 0 && clock.elapsed < until) {
+    const next = clock.elapsed + LOOK_MS;
+    await engine.run(() => clock.elapsed >= next, limits);
+    open = await unfinished(world);
+  }
+  if (engine.failures.length > 0) return engine.failures.map((error) => error.stack ?? error.message);
+  if (open.length > 0) return ['it did not come to rest', ...open];
+  return audit(world);
+}

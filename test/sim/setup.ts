@@ -1,0 +1,45 @@
+/** What stands in the ledger before a simulation begins: clients, fee, the platform's own money, recurring work. */
+import { emptyAccount } from '../../ledger/entries.ts';
+import { capitalIn } from '../../ledger/posting.ts';
+import { ensureFee } from '../../ledger/sql/ensure-fee.ts';
+import { write } from '../../ledger/store.ts';
+import { clientAccounts, clients } from '../../ledger/tables.ts';
+import { Work } from '../../ledger/work.ts';
+import { LEDGER_ASSETS } from '../../schemas/assets.ts';
+import { type Money, parseMoney } from '../../schemas/money.ts';
+import { SETTINGS } from './settings.ts';
+import { CODEC, type World } from './world.ts';
+
+/** The platform's own money: enough gas, and something for refunds and variance. */
+const CAPITAL: readonly [account: 'wallet:gas' | 'wallet:host', amount: Money][] = [
+  ['wallet:gas', parseMoney('ETH', '5')],
+  ['wallet:host', parseMoney('ETH', '0.05')],
+  ['wallet:host', parseMoney('USDT', '150')],
+];
+
+/** Intents that never end. */
+export const RECURRING = new Set(['rates', 'limits', 'treasury', 'deposits', 'receipts', 'sweep']);
+
+export function partitionsOf(world: World): number[] {
+  return [...new Set(world.workload.clients.map((client) => client.partition))].sort((a, b) => a - b);
+}
+
+export async function setUp(world: World): Promise<void> {
+  const work = new Work(world.engine.clock.now());
+  for (const client of world.workload.clients) {
+    work.put(clients, client);
+    for (const asset of LEDGER_ASSETS) {
+      work.put(clientAccounts, emptyAccount(client.client_id, asset, client.partition));
+    }
+  }
+  CAPITAL.forEach(([account, amount], index) => {
+    work.post({ kind: 'capital', id: String(index) }, capitalIn(account, amount), { partition: 0 });
+    world.chain.endow(SETTINGS.HOST_WALLET_ADDRESS, amount.asset, amount.minor);
+  });
+  for (const kind of ['rates', 'limits', 'treasury', 'deposits']) work.wake(kind, kind, kind);
+  for (const partition of partitionsOf(world)) {
+    for (const kind of ['receipts', 'sweep']) work.wake(`${kind}:${partition}`, kind, String(partition));
+  }
+  await world.plain.transaction((tx) => write(tx, work, CODEC));
+  await ensureFee(world.plain, SETTINGS.FEE_BPS);
+}

@@ -1,0 +1,247 @@
+/** Invents clients and their payments by the seed, and knows what must become of each. */
+import type { ClientRow } from '../../ledger/tables.ts';
+import { makeOrderId } from '../../schemas/order-id.ts';
+import { orderMac } from '../../schemas/order-mac.ts';
+import { partitionOf } from '../../schemas/partition.ts';
+import { SIM_START } from './clock.ts';
+import type { FaultName } from './faults.ts';
+import type { PaymentScript, PaymentStep } from './providers/nowpayments.ts';
+import type { Random } from './random.ts';
+import { ORDER_SECRET } from './settings.ts';
+
+/** credited: at the final outcome; refunded: whatever was credited is undone; none: never in the books. */
+export type Fate = 'credited' | 'refunded' | 'none';
+
+export interface Expected {
+  readonly script: PaymentScript;
+  readonly clientId: bigint;
+  readonly fate: Fate;
+  /** It changes its outcome after a partial payment: rates that are away in between make it a case for a person. */
+  readonly upgrades: boolean;
+}
+
+export interface Workload {
+  readonly clients: readonly ClientRow[];
+  readonly payments: readonly Expected[];
+}
+
+/** The last payment begins before this, virtual ms. */
+const SPAN_MS = 240_000;
+
+interface Policy {
+  readonly strategy: 'instant' | 'threshold';
+  readonly threshold: string | null;
+  readonly currency: string;
+  readonly network: string;
+}
+
+const POLICIES: readonly Policy[] = [
+  { strategy: 'threshold', threshold: '150.00', currency: 'xmr', network: 'xmr' },
+  { strategy: 'threshold', threshold: '100.00', currency: 'usdt', network: 'eth' },
+  { strategy: 'instant', threshold: null, currency: 'btc', network: 'btc' },
+  { strategy: 'instant', threshold: null, currency: 'eth', network: 'eth' },
+  { strategy: 'threshold', threshold: '60.00', currency: 'ltc', network: 'ltc' },
+  { strategy: 'threshold', threshold: '100000.00', currency: 'xmr', network: 'xmr' },
+];
+
+export function inventWorkload(random: Random, faultOf: (name: FaultName) => number): Workload {
+  const clients = POLICIES.slice(0, random.int(3, POLICIES.length)).map((policy, index) =>
+    clientOf(random, policy, index),
+  );
+  const payments: Expected[] = [];
+  const count = random.int(20, 60);
+  for (let i = 0; i < count; i++) payments.push(inventPayment(random, clients, i, faultOf('payments')));
+  const repeats = payments.filter(
+    (payment) => payment.fate === 'credited' && random.chance(faultOf('payments') / 6),
+  );
+  for (const { script, clientId } of repeats) {
+    const id = `9${script.id}`;
+    const again = {
+      ...script,
+      id,
+      parentId: script.id,
+      steps: straight(random, random.int(0, SPAN_MS), outcomeOf(random, script)),
+    };
+    payments.push({ script: again, clientId, fate: 'credited', upgrades: false });
+  }
+  return { clients, payments };
+}
+
+function clientOf(random: Random, policy: Policy, index: number): ClientRow {
+  const client_id = -1_000_000_000_000n - BigInt(random.int(1, 999_999) * 10 + index);
+  const at = new Date(SIM_START);
+  return {
+    client_id,
+    title: `channel ${index}`,
+    payout_strategy: policy.strategy,
+    payout_threshold_usd: policy.threshold,
+    payout_threshold_updated_at: at,
+    max_wait_ms: null,
+    payout_currency: policy.currency,
+    payout_network: policy.network,
+    wallet_address:
+      policy.network === 'eth' ? `0x${String(index + 1).repeat(40)}` : `${policy.currency}-wallet-${index}`,
+    wallet_memo: null,
+    partition: partitionOf(String(client_id)),
+    revision: 1n,
+    created_at: at,
+    updated_at: at,
+  };
+}
+
+const KINDS = [
+  'partial',
+  'partial then all',
+  'partial then all at once',
+  'failed then finished',
+  'expired',
+  'refunded early',
+  'refunded late',
+  'unknown client',
+  'not held',
+] as const;
+
+function inventPayment(
+  random: Random,
+  clients: readonly ClientRow[],
+  index: number,
+  oddity: number,
+): Expected {
+  const client = random.pick(clients);
+  const kind = random.chance(oddity) ? random.pick(KINDS) : 'straight';
+  const clientId = kind === 'unknown client' ? -42n : client.client_id;
+  const inUsdt = random.chance(0.12);
+  const start = random.int(0, SPAN_MS);
+  const base = {
+    id: String(5_000_000_000 + index),
+    orderId: makeOrderId({ client: String(clientId), random: random.bytes(10), mac: orderMac(ORDER_SECRET) }),
+    parentId: null,
+    priceUsd: String(random.int(5, 90)),
+    outcomeCurrency: kind === 'not held' ? 'btc' : inUsdt ? 'usdterc20' : 'eth',
+  };
+  const outcome = outcomeOf(random, base);
+  const { steps, fate } = lifeOf(random, kind, start, outcome);
+  return { script: { ...base, steps }, clientId, fate, upgrades: kind.startsWith('partial then') };
+}
+
+/** About what the price is worth, with awkward last digits. */
+function outcomeOf(random: Random, payment: Pick<PaymentScript, 'priceUsd' | 'outcomeCurrency'>): string {
+  const usd = Number.parseInt(payment.priceUsd, 10);
+  if (payment.outcomeCurrency === 'usdterc20')
+    return `${usd}.${String(random.int(1, 999_999)).padStart(6, '0')}`;
+  const e8 = Math.floor((usd * 100_000_000) / 4_000) + random.int(1, 99_999);
+  return `${Math.floor(e8 / 100_000_000)}.${String(e8 % 100_000_000).padStart(8, '0')}${String(random.int(0, 999_999)).padStart(6, '0')}1`;
+}
+
+function lifeOf(
+  random: Random,
+  kind: (typeof KINDS)[number] | 'straight',
+  start: number,
+  outcome: string,
+): { steps: PaymentStep[]; fate: Fate } {
+  const gap = () => random.int(1_000, 20_000);
+  const begin: PaymentStep[] = [
+    { at: start, status: 'waiting', outcome: null, forward: null },
+    { at: start + gap(), status: 'confirming', outcome: null, forward: null },
+  ];
+  const then = (
+    steps: PaymentStep[],
+    ...more: (Omit<PaymentStep, 'at'> & { after: number })[]
+  ): PaymentStep[] => {
+    for (const { after, ...step } of more) steps.push({ ...step, at: steps.at(-1)!.at + after });
+    return steps;
+  };
+  const part = half(outcome);
+  switch (kind) {
+    case 'partial':
+      return {
+        steps: then(begin, { status: 'partially_paid', outcome: part, forward: part, after: gap() }),
+        fate: 'credited',
+      };
+    case 'partial then all':
+      return {
+        steps: then(
+          begin,
+          { status: 'partially_paid', outcome: part, forward: part, after: gap() },
+          { status: 'finished', outcome: sum(part, part), forward: part, after: 600_000 },
+        ),
+        fate: 'credited',
+      };
+    case 'partial then all at once':
+      return {
+        steps: then(
+          begin,
+          { status: 'partially_paid', outcome: part, forward: null, after: gap() },
+          { status: 'finished', outcome, forward: outcome, after: gap() },
+        ),
+        fate: 'credited',
+      };
+    case 'failed then finished':
+      return {
+        steps: then(
+          begin,
+          { status: 'failed', outcome: null, forward: null, after: gap() },
+          { status: 'finished', outcome, forward: outcome, after: gap() },
+        ),
+        fate: 'credited',
+      };
+    case 'expired':
+      return {
+        steps: then(begin, { status: 'expired', outcome: null, forward: null, after: gap() }),
+        fate: 'none',
+      };
+    case 'refunded early':
+      return {
+        steps: then(begin, { status: 'refunded', outcome: null, forward: null, after: gap() }),
+        fate: 'none',
+      };
+    case 'refunded late':
+      return {
+        steps: then(
+          begin,
+          { status: 'finished', outcome, forward: null, after: gap() },
+          { status: 'refunded', outcome, forward: null, after: random.int(5_000, 200_000) },
+        ),
+        fate: 'refunded',
+      };
+    case 'unknown client':
+    case 'not held':
+      return {
+        steps: then(begin, { status: 'finished', outcome, forward: null, after: gap() }),
+        fate: 'none',
+      };
+    default:
+      return { steps: straight(random, start, outcome), fate: 'credited' };
+  }
+}
+
+function straight(random: Random, start: number, outcome: string): PaymentStep[] {
+  let at = start;
+  const step = (status: string, known: boolean, forward = false): PaymentStep => {
+    at += random.int(500, 15_000);
+    return { at, status, outcome: known ? outcome : null, forward: forward ? outcome : null };
+  };
+  return [
+    step('waiting', false),
+    step('confirming', false),
+    step('confirmed', false),
+    step('sending', true, true),
+    step('finished', true),
+  ];
+}
+
+/** Half of a decimal text, floored at its last digit. */
+function half(text: string): string {
+  const [whole = '0', fraction = ''] = text.split('.');
+  return place(BigInt(whole + fraction) / 2n, fraction.length);
+}
+
+function sum(a: string, b: string): string {
+  const places = a.split('.')[1]?.length ?? 0;
+  return place(BigInt(a.replace('.', '')) + BigInt(b.replace('.', '')), places);
+}
+
+function place(digits: bigint, places: number): string {
+  const text = digits.toString().padStart(places + 1, '0');
+  return `${text.slice(0, text.length - places)}.${text.slice(text.length - places)}`;
+}
