@@ -17,7 +17,7 @@ import { accumulate } from '../../../processors/accumulate/transition.ts';
 import { transferKind } from '../../../processors/hostpay/wiring.ts';
 import { depositsKind } from '../../../processors/hostpay/wiring-deposits.ts';
 import { localSigner } from '../../../processors/hostpay/wiring-signer.ts';
-import { systemClock, systemRandom } from '../../../processors/runtime/clock.ts';
+import { type Clock, systemRandom } from '../../../processors/runtime/clock.ts';
 import type { AnyEffectKind } from '../../../processors/runtime/intent-steps.ts';
 import { type RunningIntents, startIntents } from '../../../processors/runtime/intents.ts';
 import { createLogger } from '../../../processors/runtime/logger.ts';
@@ -57,7 +57,10 @@ export interface Stage {
   readonly chain: Chain;
   /** All kinds, for tests that drive single steps. */
   readonly kinds: ReadonlyMap<string, AnyEffectKind>;
-  run(): Promise<RunningIntents>;
+  /** @param without kinds that nobody works on. */
+  run(without?: readonly string[]): Promise<RunningIntents>;
+  /** Lets time pass for the workers: what is older than it should be is found at once. */
+  passTime(ms: number): void;
   addClient(part: Partial<ClientRow>): Promise<ClientRow>;
   /** `count` finished payments of 50 USD, credited, their coins under way or there. */
   pay(client: ClientRow, count: number): Promise<void>;
@@ -129,6 +132,8 @@ export async function startStage(overrides: Record<string, string> = {}): Promis
   ];
   await prepare(db, codec);
   const workers: RunningIntents[] = [];
+  let offsetMs = 0;
+  const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
   const control = async <T>(base: string, path: string, body?: unknown): Promise<T> => {
     const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
     const response = await fetch(`${base}/_control/${path}`, init);
@@ -142,10 +147,14 @@ export async function startStage(overrides: Record<string, string> = {}): Promis
     node,
     chain,
     kinds: new Map(kinds.map((kind) => [kind.kind, kind])),
-    async run() {
+    passTime(ms) {
+      offsetMs += ms;
+    },
+    async run(without = []) {
       const log = createLogger({ role: 'out-test', level: process.env.LOG_LEVEL ?? 'silent', pretty: false });
-      const common = { db, clock: systemClock, random: systemRandom, registry: new Registry(), log };
-      const worker = await startIntents({ ...common, kinds, concurrency: 8 });
+      const common = { db, clock, random: systemRandom, registry: new Registry(), log };
+      const wanted = kinds.filter(({ kind }) => !without.includes(kind));
+      const worker = await startIntents({ ...common, kinds: wanted, concurrency: 8 });
       workers.push(worker);
       return worker;
     },
