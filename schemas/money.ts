@@ -6,7 +6,12 @@ import { Decimal } from 'decimal.js';
 import { ASSETS, type LedgerAsset } from './assets.ts';
 
 /** Rates and percentages only; precision is set once, here (decimal.js defaults to 20, too few for 18 + 6). */
-export const Rate = Decimal.clone({ precision: 60, rounding: Decimal.ROUND_DOWN, toExpNeg: -1000, toExpPos: 1000 });
+export const Rate = Decimal.clone({
+  precision: 60,
+  rounding: Decimal.ROUND_DOWN,
+  toExpNeg: -1000,
+  toExpPos: 1000,
+});
 export type Rate = Decimal;
 
 export interface Money<A extends LedgerAsset = LedgerAsset> {

@@ -104,7 +104,15 @@ export interface ProcessorSpec {
   readonly about: string;
 }
 
-export const ROLE_NAMES = ['gateway', 'convert', 'accumulate', 'settle', 'payout', 'relay', 'reconcile'] as const;
+export const ROLE_NAMES = [
+  'gateway',
+  'convert',
+  'accumulate',
+  'settle',
+  'payout',
+  'relay',
+  'reconcile',
+] as const;
 export type RoleName = (typeof ROLE_NAMES)[number];
 
 /** In the order that money takes. */
@@ -166,7 +174,15 @@ export const PROCESSORS: Readonly<Record<string, ProcessorSpec>> = {
   relay: {
     role: 'relay',
     reads: [],
-    writes: [TOPIC.valued, TOPIC.credited, TOPIC.payouts, TOPIC.conversions, TOPIC.journal, TOPIC.clients, TOPIC.quarantine],
+    writes: [
+      TOPIC.valued,
+      TOPIC.credited,
+      TOPIC.payouts,
+      TOPIC.conversions,
+      TOPIC.journal,
+      TOPIC.clients,
+      TOPIC.quarantine,
+    ],
     intents: [],
     callsOut: false,
     latencyBudgetMs: 20,
