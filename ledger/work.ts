@@ -255,8 +255,8 @@ export class Work {
     value: TopicValues[T] | { readonly event_id: string; readonly bytes: Buffer },
     headers: Readonly<Record<string, string>> = {},
   ): void {
-    const trace = this.traceparent === null ? {} : { traceparent: this.traceparent };
-    this.outbox.push({ topic, key, type, value, headers: { ...trace, ...headers } });
+    const traceparent = this.traceparent ?? ownTrace(value.event_id);
+    this.outbox.push({ topic, key, type, value, headers: { traceparent, ...headers } });
   }
 
   /** Makes sure that the intent is due at that time or sooner, whether it is new, waiting, running or done. */
@@ -282,4 +282,10 @@ export class Work {
 
 function bump(map: Map<string, bigint>, key: string, change: bigint): void {
   map.set(key, (map.get(key) ?? 0n) + change);
+}
+
+/** What no webhook caused begins a trace of its own: that of its event, so that a repeat carries the same one. */
+function ownTrace(eventId: string): string {
+  const hex = eventId.replaceAll('-', '');
+  return `00-${hex}-${hex.slice(0, 16)}-00`;
 }

@@ -189,4 +189,13 @@ describe('effects', () => {
     work.note({ kind: 'not_credited', id: '1' }, CLIENT);
     expect(work.outbox[0]).toMatchObject({ headers: { traceparent: '00-trace' }, topic: TOPIC.journal });
   });
+
+  it('what nothing outside caused has a trace of its own, the same one when it is repeated', () => {
+    const traces = [workWith(), workWith()].map((work) => {
+      work.note({ kind: 'not_credited', id: '1' }, CLIENT);
+      return work.outbox[0]!.headers.traceparent;
+    });
+    expect(traces[0]).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
+    expect(traces[1]).toBe(traces[0]);
+  });
 });
