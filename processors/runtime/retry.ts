@@ -7,6 +7,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 export interface RetryOptions {
   /** How long to go on, in milliseconds; 30,000. */
   readonly forMs?: number;
+  /** The first pause, doubled each time, in milliseconds; 50. */
+  readonly firstMs?: number;
   /** Errors that repeating will not change are thrown at once. */
   readonly isFinal: (error: unknown) => boolean;
   /** Stops between two tries; its reason is thrown. */
@@ -28,7 +30,10 @@ export async function retry<T>(work: () => Promise<T>, options: RetryOptions): P
       if (options.isFinal(error) || performance.now() >= until) throw error;
       options.onRetry?.(error, attempt);
     }
-    await interruptible(Math.min(FIRST_MS * 2 ** Math.min(attempt - 1, 10), MAX_MS), options.signal);
+    await interruptible(
+      Math.min((options.firstMs ?? FIRST_MS) * 2 ** Math.min(attempt - 1, 10), MAX_MS),
+      options.signal,
+    );
   }
 }
 

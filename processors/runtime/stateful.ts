@@ -42,6 +42,8 @@ export interface StatefulOptions {
   readonly handler: StatefulHandler;
   /** How long a batch is tried again while the infrastructure fails, before the process exits; 30,000 ms. */
   readonly retryForMs?: number;
+  /** The first pause between two tries, doubled each time; 50 ms. The simulation does not wait in real time. */
+  readonly retryFirstMs?: number;
 }
 
 interface Held {
@@ -186,7 +188,7 @@ export class StatefulDriver implements PartitionDriver {
     signal: AbortSignal,
     work: () => Promise<void>,
   ): Promise<void> {
-    const { db, log, retryForMs } = this.#options;
+    const { db, log, retryForMs, retryFirstMs } = this.#options;
     const attempt = async () => {
       try {
         await work();
@@ -197,6 +199,7 @@ export class StatefulDriver implements PartitionDriver {
     };
     await retry(attempt, {
       ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
+      ...(retryFirstMs === undefined ? {} : { firstMs: retryFirstMs }),
       signal,
       isFinal: (error) => error instanceof Fenced || error instanceof Halted || errorClass(error) === 'data',
       onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'batch is tried again'),

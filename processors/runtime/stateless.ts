@@ -17,6 +17,8 @@ export interface StatelessOptions {
   readonly handler: (batch: Batch) => Promise<void>;
   /** How long a batch is tried again before the process exits; 30,000 ms. */
   readonly retryForMs?: number;
+  /** The first pause between two tries, doubled each time; 50 ms. The simulation does not wait in real time. */
+  readonly retryFirstMs?: number;
 }
 
 export class StatelessDriver implements PartitionDriver {
@@ -33,10 +35,11 @@ export class StatelessDriver implements PartitionDriver {
    * a word, and what was processed would look like never read.
    */
   async remember(): Promise<void> {
-    const { committed, log, retryForMs } = this.#options;
+    const { committed, log, retryForMs, retryFirstMs } = this.#options;
     // A broker that has only just started does not know yet who coordinates the group.
     const offsets = await retry(committed, {
       ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
+      ...(retryFirstMs === undefined ? {} : { firstMs: retryFirstMs }),
       isFinal: (error) => (error as { retriable?: boolean }).retriable !== true,
       onRetry: (error, count) =>
         log.warn({ kind: 'retry', err: error, count }, 'committed offsets are asked again'),
@@ -73,9 +76,10 @@ export class StatelessDriver implements PartitionDriver {
       throw new Halted('position_outside_log', batch.topic, batch.partition, admission.detail);
     }
     const records = batch.records.slice(admission.skip);
-    const { handler, log, retryForMs } = this.#options;
+    const { handler, log, retryForMs, retryFirstMs } = this.#options;
     await retry(() => handler({ ...batch, records }), {
       ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
+      ...(retryFirstMs === undefined ? {} : { firstMs: retryFirstMs }),
       signal,
       isFinal: (error) => error instanceof Halted,
       onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'batch is tried again'),

@@ -40,7 +40,9 @@ export function compareReceipt(row: PaymentStatusRow, got: PaymentNow | null): V
   if (got.orderId !== row.order_id) return contradicted(`order ${got.orderId}, booked for ${row.order_id}`);
   if (got.status === 'refunded') return { is: 'refunded' };
   if (UNDER_WAY.includes(got.status)) return NOT_YET;
-  const isPartial = got.status === 'partially_paid' && row.status === 'partially_paid' && row.legs === 1;
+  // Booked without a value yet is booked, too: its coins are here.
+  const isBooked = row.legs === 1 || row.state === 'unvalued';
+  const isPartial = got.status === 'partially_paid' && row.status === 'partially_paid' && isBooked;
   if (got.status !== 'finished' && !isPartial)
     return contradicted(`status ${got.status}, booked ${row.status}`);
   const asset = assetOfNowpaymentsCode(got.outcomeCurrency ?? '');

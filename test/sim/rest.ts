@@ -40,9 +40,9 @@ async function openIntents(world: World): Promise<string[]> {
 async function openEntities(world: World): Promise<string[]> {
   const rows = await world.plain.query<{ what: string }>(`
     SELECT 'payout ' || payout_id || ' of ' || amount || ' ' || asset || ' is ' || state || coalesce(' (' || reason || ')', '') AS what
-      FROM payout_batches WHERE state NOT IN ('completed', 'cancelled', 'on_hold')
+      FROM payout_batches WHERE state NOT IN ('completed', 'cancelled')
     UNION ALL SELECT 'conversion ' || conversion_id || ' is ' || state || coalesce(' (' || reason || ')', '')
-      FROM conversions WHERE state NOT IN ('completed', 'cancelled', 'on_hold')
+      FROM conversions WHERE state NOT IN ('completed', 'cancelled')
     UNION ALL SELECT 'transfer ' || transfer_id || ' is ' || state FROM transfers WHERE state IN ('chosen', 'signed', 'broadcast')
     UNION ALL SELECT 'payment ' || payment_id || ' is ' || state || ', confirmed ' || confirmed || ' of ' || incoming
       FROM payment_status WHERE NOT quarantined AND (state IN ('unvalued', 'confirming') OR confirmed < incoming)

@@ -1,6 +1,7 @@
 /** One simulation from its seed to its verdict: a time of faults, a quiet time in which all must come to rest, the audit. */
 
 import { Wire } from './actors/gateway.ts';
+import { decideHeld } from './actors/operator.ts';
 import { startProcesses } from './actors/processes.ts';
 import { audit } from './auditor.ts';
 import type { WarmPglite } from './database.ts';
@@ -33,6 +34,7 @@ const FAULTS_AT_LEAST_MS = 420_000;
 const FAULTS_AT_MOST_MS = 900_000;
 const REST_WITHIN_MS = 3 * 3_600_000;
 const LOOK_MS = 30_000;
+const SWEPT_AFTER_MS = 330_000;
 const MAX_STEPS = 400_000;
 
 export async function simulate(warm: WarmPglite, options: SimOptions): Promise<SimResult> {
@@ -69,10 +71,13 @@ async function storyOf(world: World): Promise<string[]> {
   engine.faults.quiet = true;
   engine.trace.add('--- quiet ---');
   const until = clock.elapsed + REST_WITHIN_MS;
-  let open = ['nothing was looked at yet'];
-  while (engine.failures.length === 0 && open.length > 0 && clock.elapsed < until) {
+  let [open, decidedAt] = [['nothing was looked at yet'], Number.NEGATIVE_INFINITY];
+  // What a decision gave back is paid by the next sweep.
+  const isOver = (): boolean => open.length === 0 && clock.elapsed - decidedAt > SWEPT_AFTER_MS;
+  while (engine.failures.length === 0 && !isOver() && clock.elapsed < until) {
     const next = clock.elapsed + LOOK_MS;
     await engine.run(() => clock.elapsed >= next, limits);
+    if ((await decideHeld(world)) > 0) decidedAt = clock.elapsed;
     open = await unfinished(world);
   }
   if (engine.failures.length > 0) return engine.failures.map((error) => error.stack ?? error.message);

@@ -2,11 +2,9 @@
  * PGlite's one session spoken to with prepared statements: each text is parsed once for all runs, and a call is one
  * message. PGlite's own query() takes five messages and plans every time, seven times slower.
  */
-import { type PGlite, protocol } from '@electric-sql/pglite';
+import type { PGlite } from '@electric-sql/pglite';
+import { type Answer, prepare, readAnswer, run, simpleQuery } from './pg-wire.ts';
 
-const { serialize, Parser } = protocol;
-
-type Message = { readonly name: string } & Record<string, unknown>;
 type Reader = (text: string) => unknown;
 
 interface Column {
@@ -75,52 +73,37 @@ export class PgSession {
 
   /** Statements without parameters and rows. @throws SqlError */
   exec(text: string): void {
-    this.#send(serialize.query(text));
+    this.#send(simpleQuery(text));
   }
 
   /** @throws SqlError */
   query<R>(text: string, values: readonly unknown[]): R[] {
     const { id, columns } = this.#prepared(text);
-    const messages = this.#send(
-      serialize.bind({ portal: '', statement: id, values: values.map(written) }),
-      serialize.execute({ portal: '' }),
-      serialize.sync(),
-    );
-    return messages.filter((message) => message.name === 'dataRow').map((row) => rowOf<R>(row, columns));
+    return this.#send(run(id, values.map(written))).rows.map((row) => rowOf<R>(row, columns));
   }
 
   #prepared(text: string): Statement {
     const known = this.#statements.get(text);
     if (known) return known;
     const id = `s${this.#statements.size}`;
-    const messages = this.#send(
-      serialize.parse({ name: id, text, types: [] }),
-      serialize.describe({ type: 'S', name: id }),
-      serialize.sync(),
-    );
-    const description = messages.find((message) => message.name === 'rowDescription');
-    const fields = (description?.fields ?? []) as { name: string; dataTypeID: number }[];
-    const columns = fields.map((field) => ({ name: field.name, read: READERS[field.dataTypeID] ?? plain }));
+    const { fields } = this.#send(prepare(id, text));
+    const columns = fields.map(({ name, type }) => ({ name, read: READERS[type] ?? plain }));
     const statement = { id, columns };
     this.#statements.set(text, statement);
     return statement;
   }
 
-  #send(...parts: readonly Uint8Array[]): Message[] {
-    const answer = this.#pglite.execProtocolRawSync(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
-    const messages: Message[] = [];
-    new Parser().parse(answer, (message) => messages.push(message as unknown as Message));
-    const error = messages.find((message) => message.name === 'error');
-    if (error) throw new SqlError(String(error.message), String(error.code));
-    return messages;
+  #send(bytes: Buffer): Answer {
+    const answer = readAnswer(this.#pglite.execProtocolRawSync(bytes));
+    if (answer.error) throw new SqlError(answer.error.message, answer.error.code);
+    return answer;
   }
 }
 
-function rowOf<R>(message: Message, columns: readonly Column[]): R {
-  const fields = message.fields as (string | null)[];
+function rowOf<R>(texts: readonly (string | null)[], columns: readonly Column[]): R {
   const row: Record<string, unknown> = {};
   columns.forEach(({ name, read }, index) => {
-    const text = fields[index] ?? null;
+    const text = texts[index] ?? null;
     row[name] = text === null ? null : read(text);
   });
   return row as R;

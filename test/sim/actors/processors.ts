@@ -29,6 +29,7 @@ export function runConvert(world: World, group: Group, member: string): Promise<
     topic: TOPIC.received,
     committed: async () => log.committed(CONVERT),
     handler,
+    retryFirstMs: 0,
   });
   const commit = (partition: number, offset: bigint) => log.commit(CONVERT, partition, offset);
   return runConsumer(world, { member, topic: TOPIC.received, group, driver, commit });
@@ -53,6 +54,7 @@ export function runAccumulate(world: World, group: Group, member: string): Promi
     topic: TOPIC.valued,
     owner: member,
     handler,
+    retryFirstMs: 0,
   });
   return runConsumer(world, { member, topic: TOPIC.valued, group, driver });
 }

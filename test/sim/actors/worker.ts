@@ -11,6 +11,7 @@ import {
   performCall,
   planIntent,
 } from '../../../processors/runtime/intent-steps.ts';
+import type { ProviderFailure } from '../../../processors/runtime/schedule.ts';
 import type { World } from '../world.ts';
 
 const POLL_MS = 5_000;
@@ -63,7 +64,7 @@ async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): P
   const outcome = await performCall(kind, planned.call);
   if ('error' in outcome) {
     engine.note(`call failed: ${outcome.error.kind} ${outcome.error.code}`);
-    if (outcome.error.code === 'unexpected') throw new Error(outcome.error.message);
+    if (isFault(outcome.error)) throw new Error(outcome.error.message);
   }
   for (let attempt = 1; ; attempt++) {
     try {
@@ -74,4 +75,9 @@ async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): P
       if (!isTrouble(error) || attempt === 3) throw error;
     }
   }
+}
+
+/** Neither a provider's failure nor the database's: a fault of ours, which no retry should hide. */
+function isFault({ code, message }: ProviderFailure): boolean {
+  return code === 'unexpected' && !/^(no answer from the database|the answer to COMMIT)/.test(message);
 }

@@ -3,7 +3,7 @@ import type { SwapOrder } from '../../../providers/changenow/swap.ts';
 import { SETTINGS } from '../settings.ts';
 import type { World } from '../world.ts';
 import { balance } from './accounts.ts';
-import { type Books, type Payout, sum } from './books.ts';
+import { type Books, sum } from './books.ts';
 
 const OURS = ['wallet:host', 'wallet:gas', 'wallet:gas_held', 'wallet:sending'];
 
@@ -76,9 +76,6 @@ function auditPayouts(world: World, books: Books): string[] {
   const MIN: Readonly<Record<string, bigint>> = { ETH: 4n * 10n ** 15n, USDT: 12_500_000n };
   for (const client of world.workload.clients) {
     const accounts = books.accounts.filter((row) => row.client_id === client.client_id);
-    const refunds = books.issues.some(
-      (issue) => issue.kind.startsWith('refund') && issue.entity.includes(`:${client.client_id}:`),
-    );
     for (const account of accounts) {
       const direct =
         client.payout_network === 'eth' && client.payout_currency === account.asset.toLowerCase();
@@ -94,22 +91,6 @@ function auditPayouts(world: World, books: Books): string[] {
         );
       }
     }
-    const held = books.payouts.filter(
-      (payout) => payout.client_id === client.client_id && payout.state === 'on_hold',
-    );
-    problems.push(
-      ...held
-        .filter((payout) => !mayBeHeld(payout, refunds))
-        .map((payout) => `payout ${payout.payout_id} is on hold: ${payout.reason}`),
-    );
   }
   return problems;
-}
-
-/** After a refund, or when the provider gave the coins back too often, a person decides. */
-function mayBeHeld(payout: Payout, refunds: boolean): boolean {
-  return (
-    (payout.reason === 'client_debt' && refunds) ||
-    (payout.reason === 'provider_refused' && payout.attempt >= 3)
-  );
 }
