@@ -16,6 +16,7 @@ import { money } from '../../schemas/money.ts';
 import type { ReasonCode } from '../../schemas/reasons.ts';
 import type { Next, ProviderFailure } from '../runtime/schedule.ts';
 import {
+  backToFunds,
   dropTransfer,
   feesOf,
   type GasQuote,
@@ -23,6 +24,7 @@ import {
   putTransfer,
   type scopeOf,
 } from '../swap/funds.ts';
+import { closeOrder, fundedOrder, ORDER_MAX_AGE_MS } from '../swap/order.ts';
 import { move, type Owner } from '../swap/owner.ts';
 import type { OutPolicy } from '../swap/policy.ts';
 import { replacementFees, STUCK_MS } from './fees.ts';
@@ -117,9 +119,24 @@ function stepChosen(work: Work, context: TransferContext): TransferStep {
   const { transfer, owner, wallet } = context;
   // On hold: the owner's release wakes it.
   if (owner && owner.state !== 'ordered') return { next: { pollAt: 'soon' } };
+  if (owner && isStale(work, transfer)) return giveUp(work, transfer, owner);
   if (wallet?.halted) wait(work, transfer, 'foreign_nonce');
   if (!wallet || wallet.next_nonce === null || wallet.halted) return { next: { pollAt: 'soon' } };
   return { call: { do: 'prepare', target: targetOf(transfer) } };
+}
+
+/** It waited so long for gas or a release that the provider may have let its order lapse. */
+function isStale(work: Work, transfer: TransferRow): boolean {
+  return transfer.kind === 'swap' && work.now.getTime() - transfer.created_at.getTime() > ORDER_MAX_AGE_MS;
+}
+
+/** Nothing was signed: the next attempt gets a fresh order. */
+function giveUp(work: Work, transfer: TransferRow, owner: Owner): TransferStep {
+  dropTransfer(work, transfer, owner);
+  const order = fundedOrder(work, owner);
+  if (order) closeOrder(work, order);
+  backToFunds(work, owner, null);
+  return { next: { done: true } };
 }
 
 function watchCall(work: Work, context: TransferContext): TransferCall {

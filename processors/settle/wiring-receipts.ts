@@ -1,6 +1,7 @@
 /** The intents `receipts`, one per partition: due payments are asked for by GET and looked up among the deposits. */
 
 import type { Db } from '../../ledger/db.ts';
+import { nextReceiptDue } from '../../ledger/sql/next-receipt-due.ts';
 import { load, loadByKeys, lockClients, lockCreditCounter, write } from '../../ledger/store.ts';
 import { type PaymentStatusRow, paymentStatus, payoutAccumulation } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
@@ -38,7 +39,8 @@ interface Asked {
 }
 
 const PAGE = 200;
-const IDLE_MS = 1_000;
+/** A new receipt wakes its partition; this only finds what was missed. */
+const IDLE_MS = 30_000;
 const AFTER_FAILURE_MS = 5_000;
 const AT_ONCE = 8;
 /** No new question after this, so that what was answered is still applied under the lease. */
@@ -48,9 +50,12 @@ export function receiptsKind(deps: ReceiptsDeps): EffectKind<readonly PaymentKey
   return {
     kind: 'receipts',
     async plan(tx, intent, now) {
-      const due = await dueReceipts(tx, Number.parseInt(intent.subject, 10), now);
+      const partition = Number.parseInt(intent.subject, 10);
+      const due = await dueReceipts(tx, partition, now);
       if (due.length > 0) return { call: due };
-      return { next: { pollAt: new Date(now.getTime() + IDLE_MS) } };
+      const idle = new Date(now.getTime() + IDLE_MS);
+      const next = await nextReceiptDue(tx, partition);
+      return { next: { pollAt: next !== null && next < idle ? next : idle } };
     },
     perform: (keys, signal) => askAll(deps, keys, signal),
     isEffect: () => false,

@@ -181,7 +181,10 @@ function applyCreate(
   const order = openOrder(work, owner);
   const isOurs = order?.state === 'creating' && order.reference === call.request.reference;
   if (!isOurs || owner.state !== 'awaiting_funds') {
-    // Held or cancelled meanwhile; the row stays `creating`, so that a release looks the order up.
+    // Held meanwhile: the row stays `creating`, so that a release looks the order up. Cancelled: nobody ever will.
+    if (!isOurs && 'ok' in outcome && outcome.ok.do === 'created') {
+      work.discrepancy('stray_order', entityOf(owner), `${outcome.ok.order.id}: made for what was given up`);
+    }
     return { pollAt: 'soon' };
   }
   if ('error' in outcome) return createFailed(work, owner, order, call, outcome.error);

@@ -2,8 +2,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { clientAccounts, conversions, swapOrders, transfers } from '../../../../ledger/tables.ts';
+import { stepTransfer } from '../../../../processors/hostpay/transition.ts';
 import { decide } from '../../../../processors/swap/decisions.ts';
-import { CREATE_SETTLED_MS } from '../../../../processors/swap/order.ts';
+import { CREATE_SETTLED_MS, ORDER_MAX_AGE_MS } from '../../../../processors/swap/order.ts';
 import { type Step, stepSwap } from '../../../../processors/swap/transition.ts';
 import { CLIENT } from '../../../fixtures/ledger-rows.ts';
 import { Desk, hash } from '../../../fixtures/out-desk.ts';
@@ -374,3 +375,34 @@ function answer(desk: Desk, what: string, arrived: string) {
       return told(desk, { status: 'finished', amountTo: isPayout ? '0.32' : '549', payoutHash: arrived });
   }
 }
+
+describe('an order that waited too long', () => {
+  test('unfunded: is replaced by a fresh one', () => {
+    const desk = payoutDesk();
+    const made = desk.plan();
+    desk.apply(made, { ok: { do: 'created', order: replyTo(requestOf(made)) } });
+    desk.commit(ORDER_MAX_AGE_MS);
+    expect(requestOf(desk.plan()).reference).toBe(`payout-${PAYOUT_ID}-2`);
+    expect(desk.work.must(swapOrders, 'payout', PAYOUT_ID, 1).state).toBe('closed');
+  });
+
+  test('chosen but not signed: the funds are free, a new attempt follows', () => {
+    const desk = payoutDesk();
+    order(desk);
+    desk.commit(ORDER_MAX_AGE_MS);
+    stepTransfer(desk.work, desk.transfer);
+    desk.commit();
+    expect(desk.owner.state).toBe('awaiting_funds');
+    expect(atRest(desk)).toEqual({});
+    expect(requestOf(desk.plan()).reference).toBe(`payout-${PAYOUT_ID}-2`);
+  });
+
+  test('made for what was cancelled meanwhile: listed as a stray, never funded', () => {
+    const desk = payoutDesk();
+    const made = desk.plan();
+    decide(desk.work, desk.owner, 'cancel');
+    desk.commit();
+    expect(desk.apply(made, { ok: { do: 'created', order: replyTo(requestOf(made)) } })).toBe('cancelled');
+    expect(desk.discrepancies()).toEqual(['stray_order']);
+  });
+});
