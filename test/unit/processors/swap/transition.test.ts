@@ -406,3 +406,60 @@ describe('an order that waited too long', () => {
     expect(desk.discrepancies()).toEqual(['stray_order']);
   });
 });
+
+describe('coins that came back', () => {
+  test('count once: a later order that names the same transaction gets nothing', () => {
+    const desk = payoutDesk();
+    fundUp(desk);
+    desk.arrive(hash(5), 'USDT', 48_500_000n);
+    desk.apply(desk.plan(), told(desk, { status: 'refunded', refundHash: hash(5) }));
+    fundUp(desk);
+    expect(desk.apply(desk.plan(), told(desk, { status: 'refunded', refundHash: hash(5) }))).toBe(
+      'exchanging',
+    );
+    expect(desk.wallet.get('swap:in_transit|USDT')).toBe(48_500_000n);
+  });
+
+  test('of a conversion are what its next attempt sends; what is missing stays in the position', () => {
+    const desk = conversionDesk();
+    fundUp(desk);
+    desk.arrive(hash(5), 'ETH', 137_000_000_000_000_000n);
+    desk.apply(desk.plan(), told(desk, { status: 'refunded', refundHash: hash(5) }));
+    expect(requestOf(desk.plan()).fromAmount).toBe('0.137');
+    expect(desk.work.must(conversions, CONVERSION_ID)).toMatchObject({
+      eth: 137_500_000_000_000_000n,
+      eth_open: 137_000_000_000_000_000n,
+    });
+  });
+});
+
+describe('failed with the coins at the provider', () => {
+  function failed(): Desk {
+    const desk = payoutDesk();
+    fundUp(desk);
+    desk.apply(desk.plan(), told(desk, { status: 'failed' }));
+    expect(desk.owner.state).toBe('failed');
+    return desk;
+  }
+
+  test('cannot be cancelled: that would pay it twice', () => {
+    const desk = failed();
+    expect(() => decide(desk.work, desk.owner, 'cancel')).toThrow(/its coins are at changenow/);
+  });
+
+  test('is looked at again by a retry, never sent again', () => {
+    const desk = failed();
+    decide(desk.work, desk.owner, 'retry');
+    desk.commit();
+    expect(desk.owner.state).toBe('exchanging');
+    expect(desk.plan()).toMatchObject({ call: { do: 'status' } });
+  });
+
+  test('refunded: booked, and free to be decided', () => {
+    const desk = failed();
+    desk.arrive(hash(6), 'USDT', 48_500_000n);
+    expect(desk.apply(desk.plan(), told(desk, { status: 'refunded', refundHash: hash(6) }))).toBe('failed');
+    expect(atRest(desk)).toEqual({});
+    expect(decide(desk.work, desk.owner, 'cancel')).toBe('done');
+  });
+});
