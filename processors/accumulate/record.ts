@@ -1,3 +1,7 @@
+/** Headers of redriven records. */
+export const ATTEMPT_HEADER = 'redrive-attempt';
+export const LAST_HEADER = 'redrive-last';
+
 /** One record of payments.valued as the fold sees it, and what became of it. */
 import type { PaymentValued } from '../../schemas/events.ts';
 import type { ReasonCode } from '../../schemas/reasons.ts';

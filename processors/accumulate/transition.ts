@@ -15,7 +15,7 @@ import { REASONS, type ReasonCode } from '../../schemas/reasons.ts';
 import { valuePayment } from '../convert/value.ts';
 import { bookUnvalued, creditLeg, creditValuedLater, legValueOf } from './credit.ts';
 import { factsDigest, paymentEntity, rankOf } from './facts.ts';
-import { quarantine, reject } from './quarantine.ts';
+import { byArrival, notCredited, quarantine, reject, sendBack, sendOn } from './quarantine.ts';
 import { APPLIED, type BatchContext, type Ending, type ValuedRecord } from './record.ts';
 import { holdUnsignedPayouts, refundPayment } from './refund.ts';
 import { newStatus, statusOf, withFacts } from './status.ts';
@@ -65,16 +65,25 @@ function decide(work: Work, record: ValuedRecord, context: BatchContext): Ending
   }
 }
 
-/** The last record of a redrive: the payment takes records again, unless others of it are parked still. */
+/**
+ * The last record of a redrive: the payment takes records again, unless others of it are parked still. Those that were
+ * only behind it follow by themselves, one after the other, so that their order holds on every way back.
+ */
 function reopen(work: Work, record: ValuedRecord): void {
   const entity = paymentEntity(record.value.payment);
-  const parked = work.all(quarantined).some((row) => row.entity === entity && row.redriven_at === null);
+  const parked = work.all(quarantined).filter((row) => row.entity === entity && row.redriven_at === null);
   const row = statusOf(work, record);
-  if (row && !parked) work.put(paymentStatus, { ...row, quarantined: false });
+  if (parked.length === 0) {
+    if (row) work.put(paymentStatus, { ...row, quarantined: false });
+  } else if (parked.every(({ reason }) => reason === 'behind_quarantined')) {
+    sendOn(work, record.value.payment.client_id, parked.sort(byArrival)[0]!);
+  }
 }
 
 function rejected(work: Work, record: ValuedRecord): Ending {
   const reason = record.value.reason as ReasonCode;
+  // The client appeared after convert looked: nobody else will send this one back.
+  if (reason === 'unknown_client') return sendBack(work, record);
   if (!(reason in REASONS)) return quarantine(work, record, 'field_invalid', `reason ${record.value.reason}`);
   if (REASONS[reason].end === 'quarantined') return quarantine(work, record, reason, outcomeText(record));
   work.put(paymentStatus, withFacts(newStatus(work, record), record));
@@ -218,7 +227,11 @@ function finishedUnvaluedOrFirst(
 ): Ending {
   const revived = row.status === 'failed' || row.status === 'expired' || row.state === 'confirming';
   if (!revived || row.get_confirmed) return firstCredit(work, record, context, row);
-  if (row.state === 'confirming') return reject(work, record, 'duplicate');
+  if (row.state === 'confirming') {
+    // Not a repeat of something credited: a recomputation must not take it for the first value.
+    notCredited(work, record);
+    return reject(work, record, 'duplicate');
+  }
   work.put(paymentStatus, { ...withFacts(row, record), state: 'confirming' });
   wakeConfirmation(work, row, 0);
   return reject(work, record, 'awaiting_confirmation');

@@ -7,6 +7,7 @@ import { quarantined } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
 import { type Codec, CodecError } from '../../schemas/codec.ts';
 import { eventId } from '../../schemas/event-id.ts';
+import type { PaymentValued } from '../../schemas/events.ts';
 import { isClientId } from '../../schemas/order-id.ts';
 import type { ReasonCode } from '../../schemas/reasons.ts';
 import type { Settings } from '../../schemas/settings.ts';
@@ -18,13 +19,10 @@ import type { StatefulHandler } from '../runtime/stateful.ts';
 import { FenceMissed } from '../runtime/takeover.ts';
 import { loadBatch, usableRate } from './load.ts';
 import { quarantine } from './quarantine.ts';
-import type { BatchContext, Ending, ValuedRecord } from './record.ts';
+import { ATTEMPT_HEADER, type BatchContext, type Ending, LAST_HEADER, type ValuedRecord } from './record.ts';
 import { accumulate } from './transition.ts';
 
 export const GROUP = 'accumulate';
-/** Headers of redriven records. */
-export const ATTEMPT_HEADER = 'redrive-attempt';
-export const LAST_HEADER = 'redrive-last';
 const RECEIPT_DELAY_MS = 1_000;
 
 export interface AccumulateDeps {
@@ -102,9 +100,8 @@ function parse(codec: Codec, batch: Batch, record: LogRecord): Parsed {
   if (bytes === null) return { raw: record, reason: 'bytes_undecodable', detail: 'the record has no value' };
   try {
     const value = codec.decode(TOPIC.valued, bytes);
-    if (!isClientId(value.payment.client_id)) {
-      return { raw: record, reason: 'field_invalid', detail: `client id ${value.payment.client_id}` };
-    }
+    const problem = unkeepable(value);
+    if (problem !== undefined) return { raw: record, reason: 'field_invalid', detail: problem };
     return {
       record: {
         topic: TOPIC.valued,
@@ -124,6 +121,29 @@ function parse(codec: Codec, batch: Batch, record: LogRecord): Parsed {
   }
 }
 
+const MAX_TEXT = 500;
+
+/**
+ * What the ledger cannot even set aside as a payment: no client id, text that PostgreSQL cannot keep or index, an
+ * outcome that is no number. Convert writes nothing like it.
+ */
+function unkeepable(value: PaymentValued): string | undefined {
+  const { payment, strategy, rate_id, reason } = value;
+  if (!isClientId(payment.client_id)) return `client id ${shown(payment.client_id)}`;
+  for (const [name, text] of Object.entries({ ...payment, strategy, rate_id, reason })) {
+    if (text !== null && (text.length > MAX_TEXT || text.includes('\0'))) return `${name} ${shown(text)}`;
+  }
+  const { outcome_amount } = payment;
+  if (outcome_amount !== null && !OUTCOME.test(outcome_amount)) return `outcome_amount ${outcome_amount}`;
+  return undefined;
+}
+
+const OUTCOME = /^\d{1,40}(\.\d{1,36})?$/;
+
+function shown(text: string): string {
+  return JSON.stringify(text.slice(0, 80)).replaceAll('\\u0000', '\\0');
+}
+
 export function attemptOf(headers: Readonly<Record<string, string>>): number {
   const text = headers[ATTEMPT_HEADER] ?? '0';
   return /^\d{1,6}$/.test(text) ? Number.parseInt(text, 10) : 0;
@@ -131,6 +151,7 @@ export function attemptOf(headers: Readonly<Record<string, string>>): number {
 
 /** Bytes that say nothing readable have no entity and close nothing. */
 function parkBytes(work: Work, batch: Batch, raw: LogRecord, reason: ReasonCode, detail: string): Ending {
+  work.traceparent = raw.headers.traceparent ?? null;
   const attempt = attemptOf(raw.headers);
   const id = eventId('quarantine', TOPIC.valued, batch.partition, raw.offset, attempt);
   const value = raw.value ?? Buffer.alloc(0);

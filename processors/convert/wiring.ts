@@ -6,16 +6,17 @@ import { latestRate } from '../../ledger/sql/latest-rate.ts';
 import { strategiesOf } from '../../ledger/sql/strategies-of.ts';
 import { type Codec, CodecError } from '../../schemas/codec.ts';
 import { eventId } from '../../schemas/event-id.ts';
-import type { PaymentReceived, QuarantineRecord } from '../../schemas/events.ts';
+import type { PaymentReceived, PaymentValued, QuarantineRecord } from '../../schemas/events.ts';
 import { isClientId } from '../../schemas/order-id.ts';
 import type { Settings } from '../../schemas/settings.ts';
 import { TOPIC } from '../../schemas/topology.ts';
-import { ATTEMPT_HEADER, attemptOf, LAST_HEADER } from '../accumulate/wiring.ts';
+import { ATTEMPT_HEADER, LAST_HEADER } from '../accumulate/record.ts';
+import { attemptOf } from '../accumulate/wiring.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Batch, LogRecord } from '../runtime/log-record.ts';
 import { counter } from '../runtime/metrics.ts';
 import type { OutRecord, Publisher } from '../runtime/publisher.ts';
-import { convert } from './transition.ts';
+import { convert, proposal } from './transition.ts';
 
 export interface ConvertDeps {
   readonly db: Database;
@@ -52,13 +53,28 @@ export function convertHandler(deps: ConvertDeps): (batch: Batch) => Promise<voi
         return undecodable(deps, batch, record, received, now);
       }
       const strategy = strategies.get(received.payment.client_id);
-      const valued = convert(received, { now, strategy, feeBps, rate });
+      const proposed = convert(received, { now, strategy, feeBps, rate });
+      const { valued, value } = encoded(deps.codec, received, proposed);
       inputs.inc({ stage: GROUP, end: 'applied', reason: valued.reason ?? 'none' });
-      const value = deps.codec.encode(TOPIC.valued, valued);
       return outRecord(deps, TOPIC.valued, record, value, valued.event_id, `payment.${valued.kind}`);
     });
     await deps.publisher.publish(out);
   };
+}
+
+/** An amount that does not fit the topic is no value: the record goes on with its reason (money.md). */
+function encoded(
+  codec: Codec,
+  received: PaymentReceived,
+  valued: PaymentValued,
+): { readonly valued: PaymentValued; readonly value: Buffer } {
+  try {
+    return { valued, value: codec.encode(TOPIC.valued, valued) };
+  } catch (error) {
+    if (!(error instanceof CodecError) || valued.kind === 'rejected') throw error;
+    const refused = proposal(received, valued.occurred_at, { kind: 'rejected', reason: 'amount_inexact' });
+    return { valued: refused, value: codec.encode(TOPIC.valued, refused) };
+  }
 }
 
 function decode(codec: Codec, record: LogRecord): PaymentReceived | CodecError {

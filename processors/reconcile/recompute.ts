@@ -27,12 +27,18 @@ export class Recomputation {
 
   /** @param offset of the record in its partition @param attempt above 0 for a redriven one, which the journal has */
   valued(record: PaymentValued, offset: bigint, attempt: number): void {
-    if (attempt > 0 || this.notCredited.has(`${record.event_id}:${offset}`)) return;
+    if (this.notCredited.has(`${record.event_id}:${offset}`)) return;
     if (record.kind !== 'valued' && record.kind !== 'unvalued') return;
     const { payment, received } = record;
     if (!received) return;
     const id = `${payment.client_id}|${payment.provider}|${payment.payment_id}`;
     const seen = this.payments.get(id);
+    if (attempt > 0) {
+      // Its postings are in the journal; that the payment has its value now is only here.
+      const state = record.kind === 'valued' ? 'credited' : (seen?.state ?? 'unvalued');
+      this.payments.set(id, { received: received.minor, state, status: payment.payment_status });
+      return;
+    }
     if (record.kind === 'unvalued') {
       if (!seen) this.unvalued(id, record, received);
     } else if (!seen) {

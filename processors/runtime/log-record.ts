@@ -24,7 +24,7 @@ export interface Batch {
 export function toLogRecord(message: KafkaMessage): LogRecord {
   return {
     offset: BigInt(message.offset),
-    key: message.key === null ? '' : message.key.toString('utf8'),
+    key: message.key === null ? '' : keepable(message.key),
     value: message.value,
     headers: toHeaders(message.headers),
     timestamp: new Date(Number.parseInt(message.timestamp, 10)),
@@ -36,13 +36,18 @@ export function eventIdOf(record: LogRecord): string | null {
   return record.headers['event-id'] ?? null;
 }
 
+/** Keys and headers are kept as text columns, and PostgreSQL has no NUL. */
+function keepable(text: Buffer | string): string {
+  return text.toString('utf8').replaceAll('\0', '\ufffd');
+}
+
 /** A header that stands twice: the first counts. */
 function toHeaders(headers: KafkaMessage['headers']): Record<string, string> {
   const result: Record<string, string> = {};
   for (const name in headers) {
     const value = headers[name];
     const first = Array.isArray(value) ? value[0] : value;
-    if (first !== undefined) result[name] = first.toString();
+    if (first !== undefined) result[keepable(name)] = keepable(first);
   }
   return result;
 }
