@@ -1,4 +1,4 @@
-/** Three suites: `unit` (pure, parallel), `int` (one set of real servers, one file at a time), `e2e` (the whole flow). */
+/** Four suites: `unit` (pure, parallel), `sim` (the simulation itself), `int` (one set of real servers, one file at a time), `e2e` (the whole flow). */
 import { defineConfig } from 'vitest/config';
 
 const common = { pool: 'forks', environment: 'node' } as const;
@@ -9,6 +9,7 @@ export default defineConfig({
     passWithNoTests: false,
     projects: [
       { test: { ...common, name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { ...common, name: 'sim', include: ['test/sim/**/*.test.ts'], testTimeout: 120_000 } },
       {
         test: {
           ...common,
@@ -25,6 +26,7 @@ export default defineConfig({
           ...common,
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/setup/stack.ts'],
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 300_000,

@@ -1,0 +1,74 @@
+/** A few seeds in every test run, and what the simulation itself must be: repeatable, and able to fail. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WarmPglite } from './database.ts';
+import { FAULT_NAMES, parseFaults } from './faults.ts';
+import { Random } from './random.ts';
+import { simulate } from './run.ts';
+
+let warm: WarmPglite;
+
+beforeAll(async () => {
+  warm = await WarmPglite.open();
+}, 60_000);
+afterAll(() => warm?.close());
+
+describe('simulation', () => {
+  it.each(['1', '2', '3'])(
+    'seed %s comes to rest and the second bookkeeper agrees',
+    { timeout: 60_000 },
+    async (seed) => {
+      const result = await simulate(warm, { seed });
+      expect(result.problems).toEqual([]);
+      expect(result.payments).toBeGreaterThanOrEqual(20);
+    },
+  );
+
+  it('the same seed gives the same trace, another seed another', { timeout: 90_000 }, async () => {
+    const [one, again, other] = [
+      await simulate(warm, { seed: '5' }),
+      await simulate(warm, { seed: '5' }),
+      await simulate(warm, { seed: '6' }),
+    ];
+    expect(again.hash).toBe(one.hash);
+    expect(other.hash).not.toBe(one.hash);
+  });
+
+  it('the auditor sees a single unit that is somewhere else', { timeout: 60_000 }, async () => {
+    const tampering = async (sql: string): Promise<readonly string[]> => {
+      const result = await simulate(warm, {
+        seed: '4',
+        faults: [],
+        beforeAudit: async (world) => {
+          await world.plain.query(sql);
+        },
+      });
+      return result.problems;
+    };
+    expect(await tampering('SELECT 1')).toEqual([]);
+    for (const sql of [
+      "UPDATE client_accounts SET available = available + 1 WHERE asset = 'USDT'",
+      "UPDATE wallet_accounts SET balance = balance + 1 WHERE account = 'wallet:host' AND asset = 'ETH'",
+      'UPDATE payout_accumulation SET gross = gross + 1, net = net + 1 WHERE seq = 1',
+      'DELETE FROM payout_accumulation WHERE seq = 1',
+      'UPDATE gl_transfers SET amount = amount + 1 WHERE line = 0',
+      "UPDATE payout_batches SET amount = amount + 1 WHERE state = 'completed'",
+      'DELETE FROM transfers',
+    ]) {
+      expect(await tampering(sql), sql).not.toEqual([]);
+    }
+  });
+});
+
+describe('chance', () => {
+  it('is the same on every machine', () => {
+    const random = new Random('1');
+    expect([random.int(0, 1_000_000), random.int(0, 1_000_000), random.uuid()]).toMatchInlineSnapshot();
+  });
+
+  it('names of faults are checked', () => {
+    expect(parseFaults('crash, stall')).toEqual(['crash', 'stall']);
+    expect(parseFaults('none')).toEqual([]);
+    expect(() => parseFaults('rain')).toThrow('"rain" is not a fault');
+    expect(FAULT_NAMES.length).toBeGreaterThan(10);
+  });
+});
