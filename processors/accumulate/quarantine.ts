@@ -95,7 +95,7 @@ export function notCredited(work: Work, record: ValuedRecord): void {
   const { value } = record;
   if (value.kind !== 'valued' && value.kind !== 'unvalued') return;
   work.note(
-    { kind: 'not_credited', id: `${value.event_id}:${record.offset}` },
+    { kind: 'not_credited', id: `${value.event_id}:${record.partition}:${record.offset}` },
     BigInt(value.payment.client_id),
   );
 }

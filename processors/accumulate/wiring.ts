@@ -127,7 +127,7 @@ const MAX_TEXT = 500;
  * What the ledger cannot even set aside as a payment: no client id, text that PostgreSQL cannot keep or index, an
  * outcome that is no number. Convert writes nothing like it.
  */
-function unkeepable(value: PaymentValued): string | undefined {
+export function unkeepable(value: PaymentValued): string | undefined {
   const { payment, strategy, rate_id, reason } = value;
   if (!isClientId(payment.client_id)) return `client id ${shown(payment.client_id)}`;
   for (const [name, text] of Object.entries({ ...payment, strategy, rate_id, reason })) {

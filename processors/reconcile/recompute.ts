@@ -12,6 +12,14 @@ interface Seen {
   readonly status: string;
 }
 
+/** Where a record of payments.valued stands. */
+export interface Place {
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Above 0 for a redriven one, whose postings the journal has. */
+  readonly attempt: number;
+}
+
 /** Sums by `account|asset`, and for client accounts also by `client:<id>:<part>|asset`. Debit +, credit -. */
 export class Recomputation {
   readonly balances = new Map<string, bigint>();
@@ -25,9 +33,8 @@ export class Recomputation {
     for (const { debit, credit, amount } of record.transfers) this.transfer(debit, credit, amount, client);
   }
 
-  /** @param offset of the record in its partition @param attempt above 0 for a redriven one, which the journal has */
-  valued(record: PaymentValued, offset: bigint, attempt: number): void {
-    if (this.notCredited.has(`${record.event_id}:${offset}`)) return;
+  valued(record: PaymentValued, { partition, offset, attempt }: Place): void {
+    if (this.notCredited.has(`${record.event_id}:${partition}:${offset}`)) return;
     if (record.kind !== 'valued' && record.kind !== 'unvalued') return;
     const { payment, received } = record;
     if (!received) return;

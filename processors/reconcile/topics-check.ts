@@ -3,9 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../../ledger/db.ts';
 import type { Check } from '../../ledger/invariants.ts';
 import { type LedgerSnapshot, ledgerSnapshot, outboxPublishedTo } from '../../ledger/sql/ledger-snapshot.ts';
-import type { Codec } from '../../schemas/codec.ts';
+import { type Codec, CodecError } from '../../schemas/codec.ts';
+import type { PaymentValued } from '../../schemas/events.ts';
 import { TOPIC } from '../../schemas/topology.ts';
-import { attemptOf } from '../accumulate/wiring.ts';
+import { attemptOf, unkeepable } from '../accumulate/wiring.ts';
 import type { Clock, RandomSource } from '../runtime/clock.ts';
 import type { Kafka } from '../runtime/kafka.ts';
 import type { LogRecord } from '../runtime/log-record.ts';
@@ -82,20 +83,25 @@ async function recompute(
     if (!isLater) result.journal(entry, record.key);
   });
   await read(deps, TOPIC.valued, (partition, record) => {
-    if (record.offset >= (snapshot.positions.get(partition) ?? 0n) || record.value === null) return;
-    const value = decodeOrNothing(deps.codec, record.value);
-    if (value && record.key === value.payment.client_id)
-      result.valued(value, record.offset, attemptOf(record.headers));
+    if (record.offset >= (snapshot.positions.get(partition) ?? 0n)) return;
+    const value = readableValue(deps.codec, record);
+    if (value) result.valued(value, { partition, offset: record.offset, attempt: attemptOf(record.headers) });
   });
   return result;
 }
 
-/** Undecodable bytes are in quarantine and carry no value. */
-function decodeOrNothing(codec: Codec, bytes: Buffer) {
+/** What cannot be decoded or kept, and what stands under another's key, is in quarantine and carries no value. */
+export function readableValue(
+  codec: Codec,
+  record: Pick<LogRecord, 'key' | 'value'>,
+): PaymentValued | undefined {
+  if (record.value === null) return undefined;
   try {
-    return codec.decode(TOPIC.valued, bytes);
-  } catch {
-    return undefined;
+    const value = codec.decode(TOPIC.valued, record.value);
+    return unkeepable(value) === undefined && record.key === value.payment.client_id ? value : undefined;
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
   }
 }
 

@@ -17,13 +17,23 @@ import {
   rates,
 } from '../../../ledger/tables.ts';
 import { accumulateHandler, attemptOf, GROUP } from '../../../processors/accumulate/wiring.ts';
+import { convertHandler } from '../../../processors/convert/wiring.ts';
 import { differences, Recomputation } from '../../../processors/reconcile/recompute.ts';
+import { readableValue } from '../../../processors/reconcile/topics-check.ts';
 import type { Batch, LogRecord } from '../../../processors/runtime/log-record.ts';
 import type { Outcome } from '../../../processors/runtime/partition-driver.ts';
+import type { OutRecord } from '../../../processors/runtime/publisher.ts';
 import { StatefulDriver, type StatefulHandler } from '../../../processors/runtime/stateful.ts';
 import type { LedgerAsset } from '../../../schemas/assets.ts';
 import { createCodec } from '../../../schemas/codec.ts';
-import type { JournalRecord, PaymentValued, TopicValues } from '../../../schemas/events.ts';
+import { eventId } from '../../../schemas/event-id.ts';
+import type {
+  JournalRecord,
+  PaymentFacts,
+  PaymentReceived,
+  PaymentValued,
+  TopicValues,
+} from '../../../schemas/events.ts';
 import { partitionOf } from '../../../schemas/partition.ts';
 import { CLIENT_PARTITIONS, TOPIC, TOPIC_NAMES, type TopicName } from '../../../schemas/topology.ts';
 import { limitRow, NOW, rateRow } from '../../fixtures/ledger-rows.ts';
@@ -69,6 +79,7 @@ export class LedgerBench {
   readonly main: Driven;
   time = NOW;
   readonly #fresh: FreshDatabase;
+  #carried = 0n;
 
   constructor(fresh: FreshDatabase) {
     this.#fresh = fresh;
@@ -166,6 +177,48 @@ export class LedgerBench {
     return driven.driver.process(batch, new AbortController().signal);
   }
 
+  /** One IPN on its way from payments.received through convert to accumulate. */
+  async receive(payment: PaymentFacts): Promise<void> {
+    const received = receivedOf(payment, this.time);
+    const bytes = codec.encode(TOPIC.received, received);
+    await this.#convert(payment.client_id, bytes, { 'event-id': received.event_id });
+  }
+
+  /** What the relay does for the two topics that come back here: until nothing new is in the outbox. */
+  async carry(): Promise<void> {
+    for (;;) {
+      const [row] = await this.db.query<CarriedRow>(
+        'SELECT id, topic, key, value, headers FROM outbox WHERE id > $1 AND topic = ANY($2) ORDER BY id LIMIT 1',
+        [this.#carried, [TOPIC.received, TOPIC.valued]],
+      );
+      if (!row) return;
+      this.#carried = row.id;
+      const headers = JSON.parse(row.headers) as Record<string, string>;
+      const bytes = Buffer.from(row.value);
+      if (row.topic === TOPIC.received) await this.#convert(row.key, bytes, headers);
+      else await this.feed([bytes], { key: row.key, headers });
+    }
+  }
+
+  async #convert(key: string, value: Buffer, headers: Record<string, string>): Promise<void> {
+    const out: OutRecord[] = [];
+    const handler = convertHandler({
+      db: this.db,
+      codec,
+      clock: this.clock,
+      settings: { TOPIC_PREFIX: '', RATE_MAX_AGE: 300_000 },
+      metrics: this.metrics,
+      learnSchemas: async () => undefined,
+      publisher: { publish: async (records) => void out.push(...records) },
+    });
+    const record = { offset: 0n, key, value, headers, timestamp: this.time };
+    await handler({ topic: TOPIC.received, partition: partitionOf(key), records: [record] });
+    for (const record of out) {
+      if (record.topic === TOPIC.valued)
+        await this.feed([record.value], { key: record.key, headers: record.headers });
+    }
+  }
+
   // readings
 
   async account(client: { client_id: bigint }, asset: LedgerAsset = 'USDT'): Promise<ClientAccountRow> {
@@ -217,15 +270,34 @@ export class LedgerBench {
     }
     for (const [partition, records] of this.log) {
       for (const record of records) {
-        if (record.offset >= (snapshot.positions.get(partition) ?? 0n) || record.value === null) continue;
-        const value = decodable(record.value);
-        if (value && record.key === value.payment.client_id)
-          recomputed.valued(value, record.offset, attemptOf(record.headers));
+        if (record.offset >= (snapshot.positions.get(partition) ?? 0n)) continue;
+        const value = readableValue(codec, record);
+        const place = { partition, offset: record.offset, attempt: attemptOf(record.headers) };
+        if (value) recomputed.valued(value, place);
       }
     }
     const found = differences(snapshot.balances, recomputed.balances);
     return [...bad, ...found.map(({ key, difference }) => `topics ${key} ${difference}`)];
   }
+}
+
+interface CarriedRow {
+  readonly id: bigint;
+  readonly topic: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly headers: string;
+}
+
+export function receivedOf(payment: PaymentFacts, at: Date): PaymentReceived {
+  return {
+    event_id: eventId('received', JSON.stringify(payment)),
+    occurred_at: at,
+    payment,
+    raw_digest: 'ab'.repeat(32),
+    signature_form: 'raw',
+    source: 'webhook',
+  };
 }
 
 export const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
@@ -236,15 +308,6 @@ export interface OutboxRecord<T extends TopicName> {
   readonly bytes: Buffer;
   readonly value: TopicValues[T];
   readonly headers: Record<string, string>;
-}
-
-function decodable(bytes: Buffer): PaymentValued | undefined {
-  try {
-    return codec.decode(TOPIC.valued, bytes);
-  } catch {
-    // As in the topic check: what cannot be decoded has no value.
-    return undefined;
-  }
 }
 
 export async function endingsOf(metrics: Registry, stage = GROUP): Promise<Record<string, number>> {
