@@ -19,9 +19,21 @@ const SIGNS: Readonly<Record<ServiceStatus, string>> = {
   stopped: '⏹ ',
 };
 
-/** Picks the form by whether standard output is a terminal. */
+/** Picks the form by whether standard output is a terminal (one without a size cannot be redrawn). */
 export function createProgress(): Progress {
-  return process.stdout.isTTY ? liveProgress() : plainProgress();
+  return process.stdout.isTTY && process.stdout.rows > 0 ? liveProgress() : plainProgress();
+}
+
+/** The list; where it would be longer than `rows`, those that are ready share one line. Pure. */
+export function serviceLines(services: readonly ServiceState[], rows: number): string[] {
+  if (services.length <= rows) return services.map(serviceLine);
+  const isQuiet = (service: ServiceState) => service.status === 'ready' && service.restarts === 0;
+  const quiet = services.filter(isQuiet);
+  const others = services.filter((service) => !isQuiet(service));
+  return [
+    `${SIGNS.ready} ready: ${quiet.map((service) => service.name).join(', ')}`,
+    ...others.map(serviceLine),
+  ];
 }
 
 /** One line of the list. Pure. */
@@ -55,7 +67,10 @@ function liveProgress(): Progress {
   const render = createLogUpdate(process.stdout);
   const services = new Map<string, ServiceState>();
   let foot: readonly string[] = ['preparing'];
-  const draw = () => render([...[...services.values()].map(serviceLine), '', ...foot].join('\n'));
+  const draw = () => {
+    const rows = process.stdout.rows - foot.length - 2;
+    render([...serviceLines([...services.values()], rows), '', ...foot].join('\n'));
+  };
   const note = (text: string) => {
     foot = [text];
     draw();
