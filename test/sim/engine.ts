@@ -51,16 +51,23 @@ export class Engine {
   /** What should never happen; the first one fails the run. */
   readonly failures: Error[] = [];
   steps = 0;
+  isStopped = false;
+  /** Resolves when the run is over, so that calls of killed processes let go of their timers. */
+  readonly whenStopped: Promise<void>;
   /** Called with a process that died: by a kill, or by an error that it could not handle. */
   onDeath: (process: SimProcess, error: Error | null) => void = () => undefined;
   #waiting: Waiting[] = [];
   #running: Task | null = null;
   #parked: () => void = () => undefined;
+  #stop: () => void = () => undefined;
 
   constructor(options: EngineOptions) {
     this.random = new Random(options.seed);
     this.trace = new Trace(options.print);
     this.faults = options.faults;
+    this.whenStopped = new Promise((resolve) => {
+      this.#stop = resolve;
+    });
   }
 
   /** Starts a task of a process; its first step comes when the seed says so. */
@@ -113,6 +120,8 @@ export class Engine {
   stop(): void {
     this.#waiting = [];
     this.onDeath = () => undefined;
+    this.isStopped = true;
+    this.#stop();
   }
 
   note(text: string): void {

@@ -12,6 +12,7 @@ import {
   planIntent,
 } from '../../../processors/runtime/intent-steps.ts';
 import type { ProviderFailure } from '../../../processors/runtime/schedule.ts';
+import { never } from '../engine.ts';
 import type { World } from '../world.ts';
 
 const POLL_MS = 5_000;
@@ -61,7 +62,10 @@ async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): P
   const planned = await planIntent(db, kind, intent, engine.clock.now());
   if (planned === null) return;
   await engine.turn(`call for ${intent.key}`);
-  const outcome = await performCall(kind, planned.call);
+  const perform = (call: unknown, signal: AbortSignal) =>
+    Promise.race([kind.perform(call, signal), engine.whenStopped]);
+  const outcome = await performCall({ ...kind, perform }, planned.call);
+  if (engine.isStopped) return never();
   if ('error' in outcome) {
     engine.note(`call failed: ${outcome.error.kind} ${outcome.error.code}`);
     if (isFault(outcome.error)) throw new Error(outcome.error.message);
