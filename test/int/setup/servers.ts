@@ -3,12 +3,10 @@
  * Each run takes a numbered home of its own, so that runs side by side do not meet and a killed one is cleaned up by
  * the next run that takes its number.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { remove } from '../../../sandbox/files.ts';
-import { CHECKOUT, ownPaths } from '../../../sandbox/instance.ts';
+import { ownPaths } from '../../../sandbox/instance.ts';
 import { runOwnCommand } from '../../../sandbox/programs.ts';
 import { AlreadyRunning, type Stack, startStack } from '../../../sandbox/stack.ts';
 import { TEMPLATE_DATABASE } from './template.ts';
@@ -66,8 +64,6 @@ async function prepareTemplate(url: string): Promise<void> {
   await client.connect();
   await client.query(`CREATE DATABASE ${TEMPLATE_DATABASE}`);
   await client.end();
-  // Gone once the command exists; until then tests get an empty template.
-  if (!existsSync(join(CHECKOUT, 'bin', 'commands', 'migrate.ts'))) return;
   const template = new URL(url);
   template.pathname = `/${TEMPLATE_DATABASE}`;
   const env = { ...process.env, DATABASE_URL: template.href } as Record<string, string>;
