@@ -127,10 +127,15 @@ export class LedgerBench {
     };
   }
 
-  async takeOver(driven: Driven): Promise<void> {
+  /** Takes all partitions and reads on where the ledger stands, unless told only to take them. */
+  async takeOver(driven: Driven, reading = true): Promise<void> {
     const all = Array.from({ length: CLIENT_PARTITIONS }, (_, partition) => partition);
     const bounds = new Map(all.map((partition) => [partition, { start: 0n, end: AHEAD }]));
-    await driven.driver.takeOver(all, async () => bounds);
+    const seeks = await driven.driver.takeOver(all, async () => bounds);
+    for (const [partition, offset] of reading ? seeks : []) {
+      const records = this.log.get(partition)?.filter((record) => record.offset >= offset) ?? [];
+      if (records.length > 0) await this.process({ topic: TOPIC.valued, partition, records }, driven);
+    }
   }
 
   async addClient(policy: Partial<ClientPolicy> = {}, clientId?: bigint): Promise<ClientRow> {
