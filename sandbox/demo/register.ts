@@ -14,9 +14,15 @@ export interface RegisteredClient extends PlannedClient {
   readonly address: string;
 }
 
-/** @throws InputError */
-export async function registerClient(world: World, planned: PlannedClient): Promise<RegisteredClient> {
-  const id = freshChannelId(world.random);
+/**
+ * @param id channel id as decimal text; a new one by default
+ * @throws InputError
+ */
+export async function registerClient(
+  world: World,
+  planned: PlannedClient,
+  id = freshChannelId(world.random),
+): Promise<RegisteredClient> {
   const address = freshAddress(planned.network, world.random);
   await addClient(world.api, {
     clientId: id,
