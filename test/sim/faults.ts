@@ -33,6 +33,8 @@ const FAULTS = {
   revert: 0.1,
   /** Our transaction is not mined until its fee is raised. */
   stuck: 0.1,
+  /** Clients change threshold and strategy in the middle. */
+  policy: 0.4,
   /** The payment provider reports partial payments, failures and refunds. */
   payments: 0.3,
 } as const;

@@ -32,7 +32,7 @@ export interface SimResult {
   readonly tail: readonly string[];
 }
 
-const FAULTS_AT_LEAST_MS = 420_000;
+const FAULTS_AT_LEAST_MS = 330_000;
 const FAULTS_AT_MOST_MS = 900_000;
 const REST_WITHIN_MS = 3 * 3_600_000;
 const LOOK_MS = 30_000;

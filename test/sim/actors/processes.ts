@@ -21,6 +21,7 @@ import { SETTINGS } from '../settings.ts';
 import { CODEC, type World } from '../world.ts';
 import { runGateway, type Wire } from './gateway.ts';
 import { Group } from './group.ts';
+import { runOwners } from './policy.ts';
 import { runAccumulate, runConvert } from './processors.ts';
 import { runRelay } from './relay.ts';
 import { runWorker } from './worker.ts';
@@ -37,11 +38,11 @@ interface Role {
 
 /** Looks that find nothing come less often here than in the product: each costs a step and shows nothing new. */
 const PACE_MS: Readonly<Record<string, number>> = {
-  deposits: 10_000,
-  receipts: 10_000,
-  limits: 30_000,
-  treasury: 15_000,
-  transfer: 5_000,
+  deposits: 15_000,
+  receipts: 20_000,
+  limits: 60_000,
+  treasury: 20_000,
+  transfer: 6_000,
 };
 
 function paced(kind: AnyEffectKind): AnyEffectKind {
@@ -150,6 +151,7 @@ export function startProcesses(world: World, wire: Wire): void {
     start(role, engine.random.int(500, 8_000));
   };
   for (const role of rolesOf(world, wire)) start(role, 0);
+  engine.spawn(new SimProcess('owners'), 'owners', () => runOwners(world));
   startWorld(world, wire);
 }
 

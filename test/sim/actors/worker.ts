@@ -15,7 +15,7 @@ import type { ProviderFailure } from '../../../processors/runtime/schedule.ts';
 import { never } from '../engine.ts';
 import type { World } from '../world.ts';
 
-const POLL_MS = 5_000;
+const POLL_MS = 10_000;
 
 export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): Promise<never> {
   const { engine, db } = world;

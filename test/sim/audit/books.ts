@@ -55,7 +55,16 @@ export interface Line {
   readonly amount: string;
 }
 
+export interface Client {
+  readonly client_id: bigint;
+  readonly payout_strategy: string;
+  readonly payout_threshold_usd: string | null;
+  readonly payout_currency: string;
+  readonly payout_network: string;
+}
+
 export interface Books {
+  readonly clients: readonly Client[];
   readonly legs: readonly Leg[];
   readonly payouts: readonly Payout[];
   readonly accounts: readonly Account[];
@@ -92,6 +101,7 @@ export interface Books {
 export async function readBooks(db: PgliteDatabase): Promise<Books> {
   const all = <R>(text: string): Promise<R[]> => db.query<R>(text);
   return {
+    clients: await all('SELECT * FROM clients ORDER BY client_id'),
     legs: await all('SELECT * FROM payout_accumulation ORDER BY client_id, asset, seq'),
     payouts: await all('SELECT * FROM payout_batches ORDER BY client_id, asset, to_seq'),
     accounts: await all('SELECT * FROM client_accounts ORDER BY client_id, asset'),

@@ -8,7 +8,7 @@ import { type Books, sum } from './books.ts';
 const OURS = ['wallet:host', 'wallet:gas', 'wallet:gas_held', 'wallet:sending'];
 
 export function auditOutside(world: World, books: Books): string[] {
-  return [...auditChain(world, books), ...auditSwaps(world, books), ...auditPayouts(world, books)];
+  return [...auditChain(world, books), ...auditSwaps(world, books), ...auditPayouts(books)];
 }
 
 function auditChain(world: World, books: Books): string[] {
@@ -71,10 +71,10 @@ function isOf(order: SwapOrder, id: string): boolean {
 }
 
 /** Everybody who is above the threshold or the minimum was paid; nobody waits for nothing. */
-function auditPayouts(world: World, books: Books): string[] {
+function auditPayouts(books: Books): string[] {
   const problems: string[] = [];
   const MIN: Readonly<Record<string, bigint>> = { ETH: 4n * 10n ** 15n, USDT: 12_500_000n };
-  for (const client of world.workload.clients) {
+  for (const client of books.clients) {
     const accounts = books.accounts.filter((row) => row.client_id === client.client_id);
     for (const account of accounts) {
       const direct =
