@@ -2,7 +2,7 @@
  * What must always be true inside the ledger (money.md, invariants 1 to 5): each is one query that returns a row per
  * asset with the difference, which must be zero. (6) needs the chain and (7) the topics: processors/reconcile.
  */
-import type { Db } from './db.ts';
+import type { Database, Db } from './db.ts';
 
 export interface Check {
   readonly name: string;
@@ -88,6 +88,28 @@ export const INVARIANTS: readonly Invariant[] = [
           ON g.asset = k.asset AND g.account = k.account) d ON d.asset = assets.asset AND d.difference <> 0 GROUP BY assets.asset`,
   },
   {
+    // The sub-ledger: each batch's lines are the sums of its payments (money.md, entries).
+    name: 'credits_equal_payments',
+    sql: `SELECT assets.asset, coalesce(sum(abs(d.difference)), 0) AS difference,
+        coalesce(string_agg(d.set_id::text || ' ' || d.account, ', '), '') AS detail FROM ${ASSETS}
+      LEFT JOIN (SELECT coalesce(g.asset, p.asset) AS asset, coalesce(g.set_id, p.set_id) AS set_id,
+          coalesce(g.account, p.account) AS account, coalesce(g.amount, 0) - coalesce(p.amount, 0) AS difference
+        FROM (SELECT posting_set_id AS set_id, asset, credit AS account, sum(amount) AS amount FROM gl_transfers
+            WHERE cause_kind IN ('credits', 'credit') AND credit IN ('client:available', 'platform:fees') GROUP BY 1, 2, 3) g
+        FULL JOIN (SELECT posting_set_id AS set_id, asset, v.account, sum(v.amount) AS amount FROM payout_accumulation
+            CROSS JOIN LATERAL (VALUES ('client:available', net), ('platform:fees', fee)) AS v(account, amount)
+            WHERE v.amount > 0 GROUP BY 1, 2, 3) p
+          ON p.set_id = g.set_id AND p.asset = g.asset AND p.account = g.account) d
+        ON d.asset = assets.asset AND d.difference <> 0 GROUP BY assets.asset`,
+  },
+  {
+    // Ids are unique per client only, so that the ledger can be spread; across clients it is looked at here.
+    name: 'payment_ids_of_one_client',
+    sql: `SELECT 'payments' AS asset, count(*) AS difference, coalesce(string_agg(d.payment_id, ', '), '') AS detail
+      FROM (SELECT provider, payment_id FROM payment_status WHERE legs > 0 OR state = 'unvalued'
+        GROUP BY provider, payment_id HAVING count(*) > 1) d`,
+  },
+  {
     name: 'available_equals_open_entries',
     sql: `SELECT assets.asset, coalesce(sum(abs(d.difference)), 0) AS difference,
         coalesce(string_agg(d.client_id::text, ', '), '') AS detail FROM ${ASSETS}
@@ -134,28 +156,49 @@ export const INVARIANTS: readonly Invariant[] = [
   },
 ];
 
-/** Runs the checks of the ledger against itself. A query that fails makes its check "not checked", never "true". */
-export async function checkInvariants(db: Db): Promise<Check[]> {
+/**
+ * Runs the checks of the ledger against itself. A query that fails makes its check "not checked", never "true".
+ * @param db a transaction, so that all of them see one moment; of a database they get one of their own
+ */
+export async function checkInvariants(db: Db | Database): Promise<Check[]> {
+  if ('transaction' in db) return db.transaction(allChecks, { isolation: 'repeatable read', readOnly: true });
+  return allChecks(db);
+}
+
+async function allChecks(tx: Db): Promise<Check[]> {
   const results: Check[] = [];
-  for (const invariant of INVARIANTS) results.push(await checkOne(db, invariant));
+  for (const { name, sql, wrong } of INVARIANTS) {
+    results.push(await guarded(tx, name, () => checkOne(tx, name, sql, wrong)));
+  }
   return results;
 }
 
-async function checkOne(db: Db, { name, sql, wrong }: Invariant): Promise<Check> {
+/** A check that fails leaves the transaction as it was, so that those behind it still run. */
+export async function guarded(tx: Db, name: string, check: () => Promise<Check>): Promise<Check> {
+  await tx.query('SAVEPOINT one_check');
   try {
-    const rows = await db.query<{ asset: string; difference: string; detail: string }>(`${sql} ORDER BY 1`);
-    const isWrong = wrong ?? ((difference: bigint) => difference !== 0n);
-    const bad = rows.filter((row) => isWrong(BigInt(row.difference)));
-    return {
-      name,
-      ok: bad.length === 0,
-      difference: rows.map((row) => `${row.difference} ${row.asset}`).join(', '),
-      detail: bad
-        .map((row) => `${row.asset}: ${row.detail}`)
-        .join('; ')
-        .slice(0, 2_000),
-    };
+    return await check();
   } catch (error) {
+    await tx.query('ROLLBACK TO SAVEPOINT one_check');
     return { name, ok: null, difference: '', detail: `could not be checked: ${(error as Error).message}` };
   }
+}
+
+async function checkOne(
+  db: Db,
+  name: string,
+  sql: string,
+  wrong = (difference: bigint) => difference !== 0n,
+): Promise<Check> {
+  const rows = await db.query<{ asset: string; difference: string; detail: string }>(`${sql} ORDER BY 1`);
+  const bad = rows.filter((row) => wrong(BigInt(row.difference)));
+  return {
+    name,
+    ok: bad.length === 0,
+    difference: rows.map((row) => `${row.difference} ${row.asset}`).join(', '),
+    detail: bad
+      .map((row) => `${row.asset}: ${row.detail}`)
+      .join('; ')
+      .slice(0, 2_000),
+  };
 }

@@ -1,5 +1,5 @@
 /** Each check as metrics: its value, whether it holds, and how old that knowledge is. */
-import type { Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import type { Check } from '../../ledger/invariants.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { gauge } from '../runtime/metrics.ts';
@@ -13,8 +13,19 @@ export function checkMetrics(registry: Registry, clock: Clock) {
     'name',
     'asset',
   ]);
-  const age = gauge(registry, 'spillway_invariant_age_seconds', 'Time since it was checked', ['name']);
   const checkedAt = new Map<string, number>();
+  // Computed when it is asked for: a check that stopped running must grow old by itself.
+  registry.registerMetric(
+    new Gauge({
+      name: 'spillway_invariant_age_seconds',
+      help: 'Time since it was checked',
+      labelNames: ['name'],
+      registers: [],
+      collect() {
+        for (const [name, at] of checkedAt) this.set({ name }, (clock.now().getTime() - at) / 1_000);
+      },
+    }),
+  );
   return {
     record(checks: readonly Check[]): void {
       for (const check of checks) {
@@ -25,10 +36,6 @@ export function checkMetrics(registry: Registry, clock: Clock) {
           difference.set({ name: check.name, asset: asset! }, Number(minor));
         }
       }
-      this.refresh();
-    },
-    refresh(): void {
-      for (const [name, at] of checkedAt) age.set({ name }, (clock.now().getTime() - at) / 1_000);
     },
   };
 }

@@ -4,7 +4,7 @@ import type { Check } from '../../ledger/invariants.ts';
 import { latestRate } from '../../ledger/sql/latest-rate.ts';
 import { convertFloor, money, Rate } from '../../schemas/money.ts';
 
-const NAME = 'cover_at_market';
+export const MARKET_CHECK = 'cover_at_market';
 const SQL = `SELECT a.asset,
     (coalesce((SELECT sum(balance) FROM wallet_accounts w WHERE w.asset = a.asset
         AND account IN ('wallet:host', 'wallet:sending', 'swap:in_transit')), 0)
@@ -20,14 +20,14 @@ export async function checkMarket(db: Db, now: Date, maxAgeMs: number): Promise<
   const ethHeld = BigInt(eth?.held ?? 0);
   const ethOwed = BigInt(eth?.owed ?? 0);
   if (!rate && (ethHeld !== 0n || ethOwed !== 0n)) {
-    return { name: NAME, ok: null, difference: '', detail: 'could not be checked: no usable rate' };
+    return { name: MARKET_CHECK, ok: null, difference: '', detail: 'could not be checked: no usable rate' };
   }
   const inUsdt = (minor: bigint) =>
     rate && minor > 0n ? convertFloor(money('ETH', minor), new Rate(rate.usdt_per_eth), 'USDT').minor : 0n;
   const held = BigInt(usdt?.held ?? 0) + inUsdt(ethHeld);
   const owed = BigInt(usdt?.owed ?? 0) + inUsdt(ethOwed);
   return {
-    name: NAME,
+    name: MARKET_CHECK,
     ok: held >= owed,
     difference: `${held - owed} USDT`,
     detail: `held ${held}, owed ${owed} at rate ${rate?.usdt_per_eth ?? 'none'} (${rate?.rate_id ?? 'none'})`,

@@ -1,9 +1,9 @@
 /** Runs every invariant once: ledger, market, chain, topics. Used by the role and by `spillway reconcile`. */
 import type { Database } from '../../ledger/db.ts';
-import { type Check, checkInvariants } from '../../ledger/invariants.ts';
+import { type Check, checkInvariants, guarded } from '../../ledger/invariants.ts';
 import { writeChecks } from '../../ledger/sql/write-checks.ts';
 import { type ChainCheckDeps, checkChain } from './chain-check.ts';
-import { checkMarket } from './market-check.ts';
+import { checkMarket, MARKET_CHECK } from './market-check.ts';
 import { checkTopics, type TopicsCheckDeps } from './topics-check.ts';
 
 export interface ReconcileDeps extends TopicsCheckDeps, ChainCheckDeps {
@@ -17,7 +17,10 @@ export async function reconcile(deps: ReconcileDeps): Promise<Check[]> {
   const now = deps.clock.now();
   // One snapshot for all of them: a transfer between two queries would look like a difference.
   const inside = await deps.db.transaction(
-    async (tx) => [...(await checkInvariants(tx)), await checkMarket(tx, now, deps.rateMaxAgeMs)],
+    async (tx) => [
+      ...(await checkInvariants(tx)),
+      await guarded(tx, MARKET_CHECK, () => checkMarket(tx, now, deps.rateMaxAgeMs)),
+    ],
     { isolation: 'repeatable read', readOnly: true },
   );
   const checks = [...inside, await checkChain(deps), await checkTopics(deps)];

@@ -2,7 +2,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Database } from '../../ledger/db.ts';
 import type { Check } from '../../ledger/invariants.ts';
-import { type LedgerSnapshot, ledgerSnapshot, outboxPublishedTo } from '../../ledger/sql/ledger-snapshot.ts';
+import {
+  type LedgerSnapshot,
+  ledgerSnapshot,
+  outboxPublishedTo,
+  unjournalled,
+} from '../../ledger/sql/ledger-snapshot.ts';
 import { type Codec, CodecError } from '../../schemas/codec.ts';
 import type { PaymentValued } from '../../schemas/events.ts';
 import { TOPIC } from '../../schemas/topology.ts';
@@ -21,6 +26,8 @@ export interface TopicsCheckDeps {
   readonly random: RandomSource;
   readonly topicPrefix: string;
   readonly learnSchemas: (values: readonly (Buffer | null)[]) => Promise<void>;
+  /** How long the relay may take to publish what the snapshot holds; 15,000 ms. */
+  readonly relayWaitMs?: number;
 }
 
 const NAME = 'ledger_equals_topics';
@@ -35,16 +42,18 @@ export async function checkTopics(deps: TopicsCheckDeps): Promise<Check> {
       isolation: 'repeatable read',
       readOnly: true,
     });
-    await relayCaughtUp(deps.db, snapshot.lastOutboxId);
-    const recomputed = await recompute(deps, snapshot, since);
-    const found = differences(snapshot.balances, recomputed.balances);
+    await relayCaughtUp(deps.db, snapshot.lastOutboxId, deps.relayWaitMs ?? RELAY_WAIT_MS);
+    const { result, journalled } = await recompute(deps, snapshot, since);
+    const found = differences(snapshot.balances, result.balances);
+    if (found.length === 0) return { name: NAME, ok: true, difference: '0', detail: '' };
     const text = (items: typeof found) =>
       items.map(({ key, difference }) => `${key} ${difference}`).join(', ');
+    const missing = await unjournalled(deps.db, journalled);
     return {
       name: NAME,
-      ok: found.length === 0,
-      difference: found.length === 0 ? '0' : text(found.slice(0, 3)),
-      detail: text(found.slice(0, 20)),
+      ok: false,
+      difference: text(found.slice(0, 3)),
+      detail: [text(found.slice(0, 20)), ...missing.map((set) => `not in the journal: ${set}`)].join('; '),
     };
   } catch (error) {
     return {
@@ -56,8 +65,8 @@ export async function checkTopics(deps: TopicsCheckDeps): Promise<Check> {
   }
 }
 
-async function relayCaughtUp(db: Database, id: bigint): Promise<void> {
-  const until = performance.now() + RELAY_WAIT_MS;
+async function relayCaughtUp(db: Database, id: bigint, waitMs: number): Promise<void> {
+  const until = performance.now() + waitMs;
   while (!(await outboxPublishedTo(db, id))) {
     if (performance.now() > until) throw new Error('the relay has not published what the ledger holds');
     await pause(50);
@@ -68,7 +77,7 @@ async function recompute(
   deps: TopicsCheckDeps,
   snapshot: LedgerSnapshot,
   since: Date,
-): Promise<Recomputation> {
+): Promise<{ readonly result: Recomputation; readonly journalled: ReadonlySet<string> }> {
   const result = new Recomputation();
   const seenSets = new Set<string>();
   await read(deps, TOPIC.journal, (_partition, record) => {
@@ -87,7 +96,7 @@ async function recompute(
     const value = readableValue(deps.codec, record);
     if (value) result.valued(value, { partition, offset: record.offset, attempt: attemptOf(record.headers) });
   });
-  return result;
+  return { result, journalled: seenSets };
 }
 
 /** What cannot be decoded or kept, and what stands under another's key, is in quarantine and carries no value. */
