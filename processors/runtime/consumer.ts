@@ -197,8 +197,9 @@ class GroupConsumer implements RunningConsumer {
     this.#ready = false;
     this.#driver.forget();
     this.#cycled();
+    const generation = this.#generation;
     this.#takenOver = this.#takeOver(partitions).then(() => {
-      this.#ready = true;
+      if (generation === this.#generation) this.#ready = true;
     });
     // Partitions without records never get to eachBatch; their trouble must end the process all the same.
     this.#takenOver.catch((error) => this.#fatal(error));
@@ -207,11 +208,15 @@ class GroupConsumer implements RunningConsumer {
   async #takeOver(partitions: readonly number[]): Promise<void> {
     const generation = this.#generation;
     const { topic, groupId, log } = this.#options;
+    const superseded = () => this.#ended || generation !== this.#generation;
     const seeks = await retry(() => this.#driver.takeOver(partitions, () => this.#bounds()), {
-      isFinal: (error) => error instanceof Halted || this.#ended || generation !== this.#generation,
+      isFinal: (error) => error instanceof Halted || superseded(),
       onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'takeover is tried again'),
+    }).catch((error: unknown) => {
+      // The next join takes over for itself: the trouble of this one must not end the process.
+      if (!superseded()) throw error;
     });
-    if (this.#ended || generation !== this.#generation) return;
+    if (!seeks || superseded()) return;
     for (const [partition, offset] of seeks) {
       this.#consumer.seek({ topic, partition, offset: offset.toString() });
     }
