@@ -21,14 +21,21 @@ export interface NewOrder {
   readonly userId: bigint | null;
 }
 
+const MAX_USER = 2n ** 63n;
+
 /** @throws InputError, or ProviderError: the order then stays without an invoice, which costs nothing */
 export async function createOrder(deps: OrderDeps, input: NewOrder): Promise<OrderRow> {
   const clientId = readClientId(input.clientId);
+  const { tier, userId } = input;
+  if (!Number.isInteger(tier) || tier < 1 || tier > 9)
+    throw new InputError('tier', String(tier), 'give 1 to 9');
+  if (userId !== null && (userId <= 0n || userId >= MAX_USER))
+    throw new InputError('user', String(userId), 'give a Telegram id');
   const order = await deps.db.transaction(async (tx) => {
     const work = new Work(deps.now());
     await load(tx, work, plans, 'WHERE r.client_id = $1::bigint', [clientId.toString()]);
-    const plan = work.get(plans, clientId, input.tier);
-    if (!plan) throw new InputError('tier', String(input.tier), `client ${input.clientId} has no such plan`);
+    const plan = work.get(plans, clientId, tier);
+    if (!plan) throw new InputError('tier', String(tier), `client ${input.clientId} has no such plan`);
     const id = makeOrderId({
       client: input.clientId,
       random: deps.random(ORDER_RANDOM_BYTES),
@@ -37,8 +44,8 @@ export async function createOrder(deps: OrderDeps, input: NewOrder): Promise<Ord
     const row = work.put(orders, {
       client_id: clientId,
       order_id: id,
-      user_id: input.userId,
-      tier: input.tier,
+      user_id: userId,
+      tier,
       price_usd: plan.price_usd,
       days: plan.days,
       invoice_id: null,

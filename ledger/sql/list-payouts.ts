@@ -32,7 +32,9 @@ export interface ListFilter {
   readonly id?: string | undefined;
 }
 
-const idPart = (id: string | undefined) => (id === undefined ? null : id.replaceAll(/[^0-9a-f-]/g, ''));
+/** null: any. What is no beginning of an id matches nothing, not whatever is left of it. */
+const idPart = (id: string | undefined) =>
+  id === undefined ? null : /^[0-9a-f-]{1,36}$/.test(id) ? id : 'no id';
 
 /** Amounts as plain decimal text in whole units. */
 export async function listPayouts(db: Db, filter: ListFilter): Promise<Line[]> {
