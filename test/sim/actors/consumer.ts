@@ -78,7 +78,7 @@ class Consumer {
 
   async #process(partition: number, records: ReturnType<World['log']['read']>): Promise<void> {
     const { engine } = this.#world;
-    const { driver, topic, commit } = this.#options;
+    const { driver, topic, commit, group, member } = this.#options;
     const outcome = await driver.process({ topic, partition, records }, this.#signal);
     this.#fresh.delete(partition);
     if (outcome === 'fenced') {
@@ -95,6 +95,8 @@ class Consumer {
     this.#at.set(partition, next > before ? next : before);
     if (!commit) return;
     await engine.turn(`commit ${topic} ${partition} ${next}`);
-    commit(partition, next);
+    // The broker refuses a member of an older generation; whoever reads now begins where the group stands.
+    if (group.of(member).includes(partition)) commit(partition, next);
+    else engine.note(`commit refused: ${topic} ${partition} has another reader`);
   }
 }
