@@ -16,7 +16,16 @@ const HELP_ORDER = (
   'wallet fees quarantine park reconcile sim bench'
 ).split(' ');
 
+/** What kafkajs makes Node 24 say on every other connection (its issue 1751) is no news for whoever runs a command. */
+function quietWarnings(): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name !== 'TimeoutNegativeWarning') console.error(`${warning.name}: ${warning.message}`);
+  });
+}
+
 async function main(args: string[]): Promise<number> {
+  quietWarnings();
   const program = new Command('spillway');
   program
     .description(

@@ -185,7 +185,7 @@ describe('the wallet against the chain', () => {
   const balances = { ETH: 5_000n, USDT: 70n };
   const chain = {
     balances: async (_: string, block: number | 'finalized') => ({ ...balances, block: Number(block) }),
-    nonceAt: async () => 0,
+    nonceAt: async (_address: string, _block: number) => 0,
   };
   const check = (other: Partial<typeof chain> = {}) =>
     checkChain({ db: bench.db, chain: { ...chain, ...other }, chainId, address, chainTries: 1 });
