@@ -70,7 +70,7 @@ export interface Expectation {
 }
 
 /** @param feeBps the platform's fee in basis points */
-export function expect(
+export function expectationOf(
   client: Pick<PlannedClient, 'strategy' | 'thresholdUsd' | 'payments'>,
   feeBps: number,
 ): Expectation {

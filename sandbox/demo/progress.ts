@@ -51,12 +51,14 @@ function clientLine(
     ...payouts.filter(({ state }) => state === 'completed').map(({ amount }) => amount),
   ]);
   const on = payouts.find(({ state }) => state !== 'completed');
-  const where = on === undefined ? '' : `  ${on.state}${on.reason === null ? '' : `: ${on.reason}`}`;
+  // `awaiting_funds` is both a state and the usual reason for it.
+  const words = on === undefined ? [] : [...new Set([on.state, on.reason ?? on.state])];
+  const where = words.map((word) => word.replaceAll('_', ' ')).join(': ');
   const done = payouts.length > 0 && on === undefined && paid.minor > 0n;
   const cells = [account.available, account.reserved, paid].map((one) =>
     (one.minor === 0n ? '·' : amountText(one)).padStart(14),
   );
-  return `${done ? '✅' : '🏦'} ${client.title.padEnd(titles)}  ${cells.join('  ')}${where}`;
+  return `${done ? '✅' : '🏦'} ${client.title.padEnd(titles)}  ${cells.join('  ')}  ${where}`.trimEnd();
 }
 
 /** One line, for logs. */

@@ -18,6 +18,7 @@ function liveView(stream: NodeJS.WriteStream): DemoView {
   const render = createLogUpdate(stream);
   let note = '';
   let lines: readonly string[] = [];
+  let closed = false;
   const draw = () => render(['', ...lines, ...(note === '' ? [] : [`   ${note}`])].join('\n'));
   return {
     note(text) {
@@ -29,6 +30,8 @@ function liveView(stream: NodeJS.WriteStream): DemoView {
       draw();
     },
     close() {
+      if (closed) return;
+      closed = true;
       note = '';
       draw();
       render.done();

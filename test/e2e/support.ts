@@ -9,7 +9,7 @@ import { readTopic } from '../../processors/runtime/read-topic.ts';
 import { runCommand } from '../../sandbox/command.ts';
 import { pay, type SimulatedPayment } from '../../sandbox/demo/control.ts';
 import { type LedgerView, viewLedger } from '../../sandbox/demo/ledger-view.ts';
-import { expect as expectationOf, type PlannedClient } from '../../sandbox/demo/plan.ts';
+import { expectationOf, type PlannedClient } from '../../sandbox/demo/plan.ts';
 import { whatArrived } from '../../sandbox/demo/receipts.ts';
 import {
   makeOrders,
