@@ -22,6 +22,8 @@ export interface EffectKind<Call, Result> {
   perform(call: Call, signal: AbortSignal): Promise<Result>;
   /** Second transaction: lock, load, check, write the result or the error; says what is next. */
   apply(tx: Db, intent: LeasedIntent, call: Call, outcome: CallOutcome<Result>, now: Date): Promise<Next>;
+  /** In the transaction that parks it: what others see of this work says so. */
+  onParked?(tx: Db, intent: LeasedIntent, now: Date): Promise<void>;
   /** Whether the call changes something outside, rather than only looking. Absent: every call does. */
   isEffect?(call: Call): boolean;
 }
@@ -60,7 +62,7 @@ export async function planIntent<Call, Result>(
       await assertHeld(tx, intent);
       const planned = await kind.plan(tx, intent, now);
       if ('next' in planned) {
-        await settleHeld(tx, intent, planned.next, now, null);
+        await settleHeld(tx, intent, planned.next, now, null, kind);
         return null;
       }
       const isEffect = kind.isEffect?.(planned.call) ?? true;
@@ -112,7 +114,7 @@ export function applyOutcome<Call, Result>(
   return db.transaction(async (tx) => {
     await assertHeld(tx, intent);
     const next = await kind.apply(tx, intent, call, outcome, now);
-    await settleHeld(tx, intent, next, now, 'error' in outcome ? outcome.error : null);
+    await settleHeld(tx, intent, next, now, 'error' in outcome ? outcome.error : null, kind);
     return next;
   });
 }
@@ -132,8 +134,10 @@ async function settleHeld(
   next: Next,
   now: Date,
   failure: ProviderFailure | null,
+  kind?: Pick<AnyEffectKind, 'onParked'>,
 ): Promise<void> {
   const settlement = settle(intent, next, now, failure);
+  if (settlement.state === 'parked' && intent.parkedAt === null) await kind?.onParked?.(tx, intent, now);
   if (!(await settleIntent(tx, intent.key, intent.leaseToken, settlement))) throw new LeaseLost(intent.key);
 }
 

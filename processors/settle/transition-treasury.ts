@@ -41,7 +41,7 @@ export function openConversion(
   open: readonly OpenRange[],
   limit: PairLimitRow,
 ): string | undefined {
-  const ranges = fitting(open, limit);
+  const ranges = fitting(work, open, limit);
   const { eth, usdt } = sumOf(ranges);
   if (ranges.length === 0 || eth <= 0n || usdt <= 0n || eth < limit.min_amount) return undefined;
   const id = eventId('conversion', ...ranges.map((range) => `${range.partition}:${range.toBatch}`));
@@ -70,9 +70,14 @@ export function openConversion(
   return id;
 }
 
-function fitting(open: readonly OpenRange[], limit: PairLimitRow): readonly OpenRange[] {
+function fitting(work: Work, open: readonly OpenRange[], limit: PairLimitRow): readonly OpenRange[] {
   const max = limit.max_amount;
   if (max === null || sumOf(open).eth <= max) return open;
+  for (const { partition } of open.filter((range) => range.eth > max)) {
+    // A range is taken as a whole; this one waits for a larger maximum, or another provider: a person must know.
+    const detail = `more open ETH than the provider's maximum of ${max} wei`;
+    work.discrepancy('conversion_above_maximum', `partition:${partition}`, detail);
+  }
   const taken: OpenRange[] = [];
   let eth = 0n;
   for (const range of open) {

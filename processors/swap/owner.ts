@@ -134,6 +134,14 @@ export function explain(
   }
 }
 
+/** Whether its intent is parked, as downstream sees it; the reason it had before stays. */
+export function markParked(work: Work, owner: Pick<Owner, 'kind' | 'id'>, parked: boolean): void {
+  const row = owner.kind === 'payout' ? payoutOf(work, owner.id) : work.must(conversions, owner.id);
+  if (row.parked === parked) return;
+  const reason = parked ? ((row.reason as ReasonCode | null) ?? 'provider_unavailable') : row.reason;
+  explain(work, owner, reason as ReasonCode | null, parked);
+}
+
 /** Every change of a payout: next revision, event. */
 export function putPayout(work: Work, row: PayoutRow): PayoutRow {
   const next = work.put(payoutBatches, { ...row, revision: row.revision + 1n, updated_at: work.now });

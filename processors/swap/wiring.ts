@@ -13,7 +13,7 @@ import type { Next } from '../runtime/schedule.ts';
 import { giveBack } from './decisions.ts';
 import { loadDeposits, loadFunds, loadOwner, wakeWaiting } from './load.ts';
 import type { OrderRequest } from './order.ts';
-import { type Owner, type OwnerKind, ownerOf } from './owner.ts';
+import { markParked, type Owner, type OwnerKind, ownerOf } from './owner.ts';
 import type { OutPolicy } from './policy.ts';
 import { applySwap, type Range, type Step, type SwapCall, type SwapResult, stepSwap } from './transition.ts';
 
@@ -38,6 +38,11 @@ export function swapKind(
     perform: (call, signal) => perform(deps, call, signal),
     apply: (tx, intent, call, outcome, now) => apply(tx, kind, intent, call, outcome, new Work(now), deps),
     isEffect: (call) => call.do !== 'status',
+    async onParked(tx, intent, now) {
+      const work = new Work(now);
+      markParked(work, await loadOwner(tx, work, kind, intent.subject, deps.policy), true);
+      await write(tx, work, deps.codec);
+    },
   };
 }
 
@@ -51,6 +56,7 @@ async function plan(
 ): Promise<Step> {
   const { policy, codec } = deps;
   const owner = await loadOwner(tx, work, kind, intent.subject, policy);
+  if (intent.parkedAt === null) markParked(work, owner, false);
   const early = await first(tx, work, owner);
   const funds = owner.state === 'awaiting_funds' ? await loadFunds(tx, work, owner, policy) : undefined;
   const step: Step = early ? { next: early } : stepSwap(work, owner, funds, policy);

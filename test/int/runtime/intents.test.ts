@@ -209,8 +209,12 @@ describe('failures', () => {
     await want(['a'], clock.now());
     let isDown = true;
     let performed = 0;
+    const parkings: string[] = [];
     const kind = testKind({
       isEffect: () => isDown,
+      onParked: async (_tx, intent) => {
+        parkings.push(intent.key);
+      },
       perform: async () => {
         performed += 1;
         if (isDown) throw Object.assign(new Error('down'), { kind: 'transient', code: 'down' });
@@ -236,6 +240,7 @@ describe('failures', () => {
     }
     const tried = performed;
     expect(tried).toBe(6);
+    expect(parkings).toEqual(['a']);
     expect(await stateOf('a')).toMatchObject({ last_error: 'down', last_error_class: 'transient' });
     const hourly = await turn();
     expect(hourly.getTime() - clock.now().getTime()).toBe(3_600_000);
@@ -244,6 +249,7 @@ describe('failures', () => {
     isDown = false;
     await turn();
     expect(performed).toBe(tried + 1);
+    expect(parkings, 'told once, not at every look').toEqual(['a']);
     expect(await stateOf('a')).toMatchObject({ state: 'done', parked_at: null });
   });
 

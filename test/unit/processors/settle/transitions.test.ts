@@ -5,6 +5,7 @@ import {
   chainDeposits,
   conversionRanges,
   conversions,
+  discrepancies,
   type PaymentStatusRow,
   paymentStatus,
 } from '../../../../ledger/tables.ts';
@@ -273,5 +274,18 @@ describe('treasury', () => {
     const work = workWith();
     openConversion(work, [range(1), range(2), range(3)], { ...LIMIT, max_amount: 2n * 10n ** 17n });
     expect(work.all(conversionRanges).map((row) => row.partition)).toEqual([1, 2]);
+    expect(work.all(discrepancies)).toEqual([]);
+  });
+
+  test('a partition that alone is above the maximum is left out, and a person is told', () => {
+    const work = workWith();
+    openConversion(work, [range(1), range(2, { eth: 5n * 10n ** 17n })], {
+      ...LIMIT,
+      max_amount: 2n * 10n ** 17n,
+    });
+    expect(work.all(conversionRanges).map((row) => row.partition)).toEqual([1]);
+    expect(work.all(discrepancies)).toMatchObject([
+      { kind: 'conversion_above_maximum', entity: 'partition:2' },
+    ]);
   });
 });
