@@ -23,7 +23,7 @@ export async function startRoleProcess(
   const entry = fileURLToPath(new URL('../../bin/spillway.ts', import.meta.url));
   const child = spawn(process.execPath, [entry, 'run', role], {
     cwd: BENCH_CWD,
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 2, 'inherit'],
     env: { ...env, LISTEN_HOST: '127.0.0.1', METRICS_PORT: String(port), LOG_LEVEL: 'error' },
   });
   const metrics = `http://127.0.0.1:${port}`;
