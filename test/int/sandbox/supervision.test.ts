@@ -37,11 +37,17 @@ async function sql(stack: Stack, statement: string): Promise<unknown[]> {
   }
 }
 
-async function hold(): Promise<{ pid: number; services: ServiceState[] }> {
+async function hold(): Promise<{ killed: () => Promise<void>; services: ServiceState[] }> {
   const script = fileURLToPath(new URL('./hold-stack.ts', import.meta.url));
   const child = spawn(process.execPath, [script, home], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
-  return { pid: child.pid!, services: JSON.parse(line.toString('utf8')) as ServiceState[] };
+  // A signal only asks for the end; the kernel takes its time on a busy machine.
+  const killed = async () => {
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
+    await ended;
+  };
+  return { killed, services: JSON.parse(line.toString('utf8')) as ServiceState[] };
 }
 
 test('after a kill -9 of the supervisor the next start stops what was left and keeps the data', async () => {
@@ -58,7 +64,7 @@ test('after a kill -9 of the supervisor the next start stops what was left and k
 
   const held = await hold();
   const left = held.services.map((service) => service.process!);
-  process.kill(held.pid, 'SIGKILL');
+  await held.killed();
   expect(left.every(isAlive)).toBe(true);
 
   const second = await start();
