@@ -58,7 +58,7 @@ async function check(command: string, args: readonly string[]): Promise<Count> {
 /** As many seeds as fit a normal run; `spillway sim --runs` takes more. */
 function simulation(): Promise<Count> {
   const entry = join(CHECKOUT, 'bin', 'spillway.ts');
-  return check(process.execPath, [entry, 'sim', '--seed', '1', '--runs', '50']);
+  return check(process.execPath, [entry, 'sim', '--seed', '1', '--runs', '30']);
 }
 
 interface VitestReport {

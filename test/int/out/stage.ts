@@ -2,6 +2,7 @@
  * Everything that money needs to go out, in one process: a ledger of its own, a real chain, the simulators, and the
  * intents of settle and payout with their real wiring. Payments are credited as accumulate does it, without Kafka.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { type Database, openDatabase } from '../../../ledger/db.ts';
 import { checkInvariants } from '../../../ledger/invariants.ts';
@@ -77,6 +78,8 @@ export interface Stage {
 
 export type Line = Record<string, string | number | null>;
 
+const HURRY_MS = 300;
+
 const SETTINGS = {
   CONVERSION_MIN_USD: '1000000',
   GAS_RESERVE_ETH: '0.01',
@@ -134,6 +137,7 @@ export async function startStage(overrides: Record<string, string> = {}): Promis
   const workers: RunningIntents[] = [];
   let offsetMs = 0;
   const clock: Clock = { now: () => new Date(Date.now() + offsetMs) };
+  const hurry = keepHurrying(db, () => clock.now());
   const control = async <T>(base: string, path: string, body?: unknown): Promise<T> => {
     const init = body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) };
     const response = await fetch(`${base}/_control/${path}`, init);
@@ -179,12 +183,33 @@ export async function startStage(overrides: Record<string, string> = {}): Promis
     balances: () => balances(db),
     broken: async () => (await checkInvariants(db)).filter(({ ok }) => ok !== true).map(({ name }) => name),
     async close() {
+      await hurry.stop();
       for (const worker of workers) await worker.stop();
       await db.close();
       chain.close();
       await Promise.all([swapSim.close(), paySim.close(), priceSim.close()]);
       await database.drop();
       await node.stop();
+    },
+  };
+}
+
+/** Makes waiting polls and retries due again and again: their pace is tested elsewhere, here it would only cost time. */
+function keepHurrying(db: Database, now: () => Date): { stop(): Promise<void> } {
+  const text = `WITH hurried AS (UPDATE intents SET due_at = $1::timestamptz WHERE state = 'due' AND due_at > $1::timestamptz
+      AND kind IN ('payout', 'conversion', 'transfer', 'receipts') RETURNING 1)
+    SELECT pg_notify('intents', '') FROM (SELECT count(*) FROM hurried) h`;
+  const control = new AbortController();
+  const loop = (async () => {
+    while (!control.signal.aborted) {
+      await db.query(text, [now()]);
+      await pause(HURRY_MS);
+    }
+  })();
+  return {
+    stop: () => {
+      control.abort();
+      return loop;
     },
   };
 }

@@ -75,7 +75,9 @@ test('a killed role comes back with another pid, which stack.json shows', async 
 test('after a kill -9 of up itself the next up cleans up and keeps data and addresses', async () => {
   const left = services().map((service) => service.process!);
   const { kafka, database } = readAddresses(home)!;
-  process.kill(readState(layout.state)!.supervisor.pid, 'SIGKILL');
+  const { supervisor } = readState(layout.state)!;
+  process.kill(supervisor.pid, 'SIGKILL');
+  expect(await until(() => !isAlive(supervisor), 10_000)).toBe(true);
   expect(left.every(isAlive)).toBe(true);
   const result = await spillway('up', '--detach');
   expect(result, result.output).toMatchObject({ code: 0 });
