@@ -143,7 +143,8 @@ describe('nothing of one machine or one network', () => {
 
   it('the pattern for folders finds what it must', () => {
     for (const name of ['work', 'root', 'tmp']) expect(MACHINE.test(`cd "${folder(name)}x"`)).toBe(true);
-    for (const good of ['./work/x', 'https://a.example/work/x', '/run/secret'])
+    const inside = `${folder('work')}x`;
+    for (const good of [`.${inside}`, `https://a.example${inside}`, '/run/secret'])
       expect(MACHINE.test(good)).toBe(false);
   });
 
