@@ -2,6 +2,7 @@
  * kill -9 of every role, one after the other, in the middle of 2,000 payments of which a fifth of the webhooks comes
  * twice: the supervisor starts each again, and at the end every total is exact and nobody was paid twice.
  */
+
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { deliveries, pay } from '../../sandbox/demo/control.ts';
 import {
@@ -11,6 +12,7 @@ import {
   untilPayable,
 } from '../../sandbox/demo/register.ts';
 import type { World } from '../../sandbox/demo/world.ts';
+import { ROLE_NAMES } from '../../schemas/topology.ts';
 import {
   allDifferences,
   eventually,
@@ -99,6 +101,7 @@ it('2,000 payments while every role is killed', async () => {
   await killRole('settle');
   await eventually('payouts arrive', async () => (await progress()).completed > 3);
   await killRole('payout');
+  await killRole('reconcile');
   await untilPaid(world, ...clients);
 });
 
@@ -118,7 +121,7 @@ it('every invariant holds', async () => {
 });
 
 it('every role was killed and runs', () => {
-  for (const role of ['gateway', 'convert', 'accumulate', 'relay', 'settle', 'payout']) {
+  for (const role of ROLE_NAMES) {
     expect(service(role)).toMatchObject({ status: 'ready', lastExit: 'signal SIGKILL' });
   }
 });
