@@ -1,6 +1,6 @@
 /** Runs many seeds over one warm database and tells how each ended; a failure prints the command that repeats it. */
 import { WarmPglite } from './database.ts';
-import { FAULT_NAMES, type FaultName, parseFaults } from './faults.ts';
+import { parseFaults } from './faults.ts';
 import { type SimResult, simulate } from './run.ts';
 
 export interface SimCommand {
@@ -15,7 +15,7 @@ export interface SimCommand {
 
 /** @returns whether every run ended as it must */
 export async function simulateMany(command: SimCommand): Promise<boolean> {
-  const faults: readonly FaultName[] = command.faults === 'all' ? FAULT_NAMES : parseFaults(command.faults);
+  const faults = parseFaults(command.faults);
   const warm = await WarmPglite.open();
   let failed = 0;
   try {

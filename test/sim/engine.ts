@@ -4,7 +4,8 @@
  * be killed at any turn: its code simply never continues.
  */
 import { VirtualClock } from './clock.ts';
-import type { Faults } from './faults.ts';
+import { Coverage } from './coverage.ts';
+import { type FaultName, Faults } from './faults.ts';
 import { Random } from './random.ts';
 import { Trace } from './trace.ts';
 
@@ -37,7 +38,8 @@ export function never<T>(): Promise<T> {
 
 export interface EngineOptions {
   readonly seed: string;
-  readonly faults: Faults;
+  /** Exactly these; without a list the seed chooses. */
+  readonly faults?: readonly FaultName[] | undefined;
   readonly print?: (line: string) => void;
 }
 
@@ -48,6 +50,8 @@ export class Engine {
   readonly random: Random;
   readonly trace: Trace;
   readonly faults: Faults;
+  /** What this run reached. */
+  readonly coverage = new Coverage();
   /** What should never happen; the first one fails the run. */
   readonly failures: Error[] = [];
   steps = 0;
@@ -64,7 +68,11 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.random = new Random(options.seed);
     this.trace = new Trace(options.print);
-    this.faults = options.faults;
+    this.faults = new Faults({
+      seed: options.seed,
+      only: options.faults,
+      onStrike: (name) => this.coverage.fault(name),
+    });
     this.whenStopped = new Promise((resolve) => {
       this.#stop = resolve;
     });
@@ -158,12 +166,12 @@ export class Engine {
     const { task, label } = waiting;
     this.steps += 1;
     this.clock.advanceTo(this.clock.elapsed + this.random.int(0, 4));
-    if (task.process.name !== 'world' && this.random.chance(this.faults.of('crash'))) {
+    if (task.process.name !== 'world' && this.faults.strikes('crash')) {
       this.trace.add(`${this.#stamp()} ${task.name} killed before ${label}`);
       this.kill(task.process);
       return;
     }
-    if (task.process.name !== 'world' && this.random.chance(this.faults.of('stall'))) {
+    if (task.process.name !== 'world' && this.faults.strikes('stall')) {
       const ms = this.random.int(...STALL_MS);
       this.trace.add(`${this.#stamp()} ${task.name} stalls ${ms} ms before ${label}`);
       this.#waiting.push({ ...waiting, at: this.clock.elapsed + ms });

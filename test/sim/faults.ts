@@ -1,70 +1,141 @@
-/** What can go wrong, by name, so that `--faults` can choose; probabilities are per opportunity. */
+/**
+ * What can go wrong, by name. A simulation's seed chooses which faults are on and how often they strike (a swarm: some
+ * seeds have all, some one at a high rate, some none), so that no fault hides another; each strike is counted.
+ */
+import { Random } from './random.ts';
 
-const FAULTS = {
-  /** The process is killed between two steps. */
-  crash: 0.004,
-  /** The process is killed inside a transaction: rolled back after some statement. */
-  'crash-inside': 0.006,
-  /** The answer to COMMIT is lost: it ran or it did not. */
-  'commit-unknown': 0.006,
-  /** A process stands still for longer than leases and sessions last: it goes on as a zombie. */
-  stall: 0.002,
-  /** Partitions move to another member, which the old one notices late. */
-  rebalance: 0.01,
-  /** The same records are fetched again. */
-  refetch: 0.05,
-  /** Publishing fails: nothing, some or all records are in the log. */
-  publish: 0.01,
-  /** The same webhook more than once. */
-  duplicates: 0.25,
-  /** Webhooks of one payment arrive late and in another order. */
-  disorder: 0.3,
-  /** Webhooks that nobody signed, or of orders that are not ours. */
-  forged: 0.08,
-  /** A provider does what was asked and the answer is lost. */
-  timeout: 0.06,
-  /** A provider answers with an error and did nothing. */
-  outage: 0.05,
-  /** Price sources are away or disagree for a while: payments stay unvalued. */
-  rates: 0.5,
-  /** The swap provider holds, refunds, sends less or more. */
-  swaps: 0.35,
-  /** Our transaction is reverted on chain. */
-  revert: 0.1,
-  /** Our transaction is not mined until its fee is raised. */
-  stuck: 0.1,
-  /** Clients change threshold and strategy in the middle. */
-  policy: 0.4,
-  /** The payment provider reports partial payments, failures and refunds. */
-  payments: 0.3,
-} as const;
+export interface Fault {
+  /** Probability per opportunity. */
+  readonly rate: number;
+  /** The highest probability that a seed may choose; a stronger one would keep anything from happening. */
+  readonly most: number;
+  /** For docs/simulation.md. */
+  readonly text: string;
+}
 
-export type FaultName = keyof typeof FAULTS;
-export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
+const table = {
+  crash: { rate: 0.004, most: 0.02, text: 'a process is killed between two steps' },
+  'crash-inside': { rate: 0.006, most: 0.05, text: 'a process is killed inside a transaction: rolled back' },
+  'commit-unknown': { rate: 0.006, most: 0.08, text: 'the answer to COMMIT is lost: it ran or it did not' },
+  stall: {
+    rate: 0.002,
+    most: 0.01,
+    text: 'a process stands still for longer than leases last, then goes on',
+  },
+  rebalance: {
+    rate: 0.01,
+    most: 0.1,
+    text: 'partitions move to another member, noticed late by the old one',
+  },
+  refetch: { rate: 0.05, most: 0.4, text: 'the same records are fetched again' },
+  publish: { rate: 0.01, most: 0.1, text: 'publishing fails: nothing, some or all records are in the log' },
+  duplicates: { rate: 0.25, most: 0.8, text: 'the same webhook comes more than once' },
+  disorder: { rate: 0.3, most: 0.8, text: 'webhooks of one payment come late and in another order' },
+  forged: { rate: 0.08, most: 0.5, text: 'a webhook that nobody signed' },
+  timeout: { rate: 0.06, most: 0.3, text: 'a provider does what was asked and the answer is lost' },
+  outage: { rate: 0.05, most: 0.3, text: 'a provider answers with an error and did nothing' },
+  rates: { rate: 0.5, most: 1, text: 'price sources are away or disagree for a while' },
+  swaps: { rate: 0.35, most: 0.8, text: 'the swap provider holds, refunds, sends less or more' },
+  revert: { rate: 0.1, most: 0.4, text: 'our transaction is reverted on chain' },
+  stuck: { rate: 0.1, most: 0.5, text: 'our transaction is not mined until its fee is raised' },
+  policy: { rate: 0.4, most: 1, text: 'clients change threshold and strategy in the middle' },
+  payments: { rate: 0.3, most: 0.9, text: 'partial payments, failures and refunds are reported' },
+} as const satisfies Record<string, Fault>;
+
+export type FaultName = keyof typeof table;
+export const FAULTS: Readonly<Record<FaultName, Fault>> = table;
+export const FAULT_NAMES = Object.keys(table) as FaultName[];
+
+export interface FaultOptions {
+  readonly seed: string;
+  /** Exactly these are on; without a list the seed chooses. */
+  readonly only?: readonly FaultName[] | undefined;
+  /** Told of every strike. */
+  readonly onStrike: (name: FaultName) => void;
+}
 
 export class Faults {
-  readonly #on: ReadonlySet<FaultName>;
+  readonly #rates: ReadonlyMap<FaultName, number>;
+  readonly #onStrike: (name: FaultName) => void;
+  /** One source of chance per fault: leaving a fault out does not change when the others strike. */
+  readonly #chances = new Map<FaultName, Random>();
+  readonly #seed: string;
   /** Off in the quiet phase, in which everything must come to rest. */
   quiet = false;
 
-  constructor(names: readonly FaultName[] = FAULT_NAMES) {
-    this.#on = new Set(names);
+  constructor({ seed, only, onStrike }: FaultOptions) {
+    this.#seed = seed;
+    this.#onStrike = onStrike;
+    const rates = swarm(new Random(`swarm ${seed}`));
+    this.#rates = only ? new Map(only.map((name) => [name, rates.get(name) ?? FAULTS[name].rate])) : rates;
   }
 
-  /** Probability of this fault now. */
+  /** The faults that are on, in the order of the table. */
+  get on(): FaultName[] {
+    return FAULT_NAMES.filter((name) => this.#rates.has(name));
+  }
+
+  /** Probability of this fault now; for what is planned ahead. Whoever acts on it calls `struck`. */
   of(name: FaultName): number {
-    return !this.quiet && this.#on.has(name) ? FAULTS[name] : 0;
+    return this.quiet ? 0 : (this.#rates.get(name) ?? 0);
+  }
+
+  /**
+   * Whether the fault happens at this opportunity; counted when it does.
+   * @param part scales the probability, where there are many opportunities
+   */
+  strikes(name: FaultName, part = 1): boolean {
+    const probability = this.of(name);
+    if (probability === 0 || !this.chanceOf(name).chance(probability * part)) return false;
+    this.struck(name);
+    return true;
+  }
+
+  /** Counts a fault whose moment something else chose. */
+  struck(name: FaultName): void {
+    this.#onStrike(name);
+  }
+
+  /** The fault's own source of chance, for what follows from a strike. */
+  chanceOf(name: FaultName): Random {
+    let random = this.#chances.get(name);
+    if (!random) {
+      random = new Random(`${name} ${this.#seed}`);
+      this.#chances.set(name, random);
+    }
+    return random;
   }
 }
 
-/** @throws Error naming what is not a fault */
-export function parseFaults(list: string): FaultName[] {
+/** Which faults a seed has, and how strong: most often many, now and then one or none. */
+function swarm(random: Random): Map<FaultName, number> {
+  const kind = random.int(1, 100);
+  if (kind <= 3) return new Map();
+  if (kind <= 18) {
+    const name = random.pick(FAULT_NAMES);
+    return new Map([[name, FAULTS[name].most]]);
+  }
+  if (kind <= 50) return new Map(FAULT_NAMES.map((name) => [name, FAULTS[name].rate]));
+  const some = FAULT_NAMES.filter(() => random.chance(0.5));
+  return new Map(some.map((name) => [name, strengthOf(FAULTS[name], random)]));
+}
+
+function strengthOf({ rate, most }: Fault, random: Random): number {
+  return Math.min(most, rate * random.pick([0.5, 1, 1, 2, 5]));
+}
+
+/**
+ * @returns undefined for `all`: the seed chooses among all
+ * @throws Error naming what is not a fault
+ */
+export function parseFaults(list: string): FaultName[] | undefined {
+  if (list === 'all') return undefined;
   if (list === 'none') return [];
   return list.split(',').map((name) => {
     const found = FAULT_NAMES.find((one) => one === name.trim());
     if (!found)
       throw new Error(
-        `${JSON.stringify(name)} is not a fault; there are: ${FAULT_NAMES.join(', ')}, or none`,
+        `${JSON.stringify(name)} is not a fault; there are: ${FAULT_NAMES.join(', ')}, all or none`,
       );
     return found;
   });

@@ -80,7 +80,7 @@ export function simPublisher(engine: Engine, log: SimLog): Publisher {
       await engine.turn(
         `publish ${records.length} to ${[...new Set(records.map((record) => record.topic))].join(' ')}`,
       );
-      const fails = engine.random.chance(engine.faults.of('publish'));
+      const fails = engine.faults.strikes('publish');
       const count = fails ? engine.random.int(0, records.length) : records.length;
       for (const record of records.slice(0, count)) log.append(record);
       if (!fails) return;

@@ -4,16 +4,18 @@ import { Wire } from './actors/gateway.ts';
 import { decideHeld } from './actors/operator.ts';
 import { startProcesses } from './actors/processes.ts';
 import { audit } from './auditor.ts';
+import type { Counts } from './coverage.ts';
 import type { WarmPglite } from './database.ts';
 import { Engine } from './engine.ts';
-import { type FaultName, Faults } from './faults.ts';
+import type { FaultName } from './faults.ts';
 import { unfinished } from './rest.ts';
 import { setUp } from './setup.ts';
 import { createWorld, type World } from './world.ts';
 
 export interface SimOptions {
   readonly seed: string;
-  readonly faults?: readonly FaultName[];
+  /** Exactly these; without a list the seed chooses. */
+  readonly faults?: readonly FaultName[] | undefined;
   readonly print?: (line: string) => void;
   /** Tests tamper with the books here, to see that it is noticed. */
   readonly beforeAudit?: (world: World) => Promise<void>;
@@ -26,6 +28,8 @@ export interface SimResult {
   readonly steps: number;
   readonly virtualSeconds: number;
   readonly payments: number;
+  /** What this run reached. */
+  readonly coverage: Counts;
   /** Empty: everything was as it must be. */
   readonly problems: readonly string[];
   /** The last lines of the trace, when there are problems. */
@@ -42,10 +46,9 @@ const MAX_STEPS = 400_000;
 
 export async function simulate(warm: WarmPglite, options: SimOptions): Promise<SimResult> {
   warm.reset();
-  const faults = new Faults(options.faults);
   const engine = new Engine({
     seed: options.seed,
-    faults,
+    faults: options.faults,
     ...(options.print ? { print: options.print } : {}),
   });
   const world = createWorld(engine, warm);
@@ -61,6 +64,7 @@ export async function simulate(warm: WarmPglite, options: SimOptions): Promise<S
     steps: engine.steps,
     virtualSeconds: Math.round(engine.clock.elapsed / 1_000),
     payments: world.workload.payments.length,
+    coverage: engine.coverage.counts(),
     problems,
     tail: problems.length > 0 ? engine.trace.tail : [],
   };

@@ -78,6 +78,7 @@ describe('chance', () => {
 
   it('names of faults are checked', () => {
     expect(parseFaults('crash, stall')).toEqual(['crash', 'stall']);
+    expect(parseFaults('all')).toBeUndefined();
     expect(parseFaults('none')).toEqual([]);
     expect(() => parseFaults('rain')).toThrow('"rain" is not a fault');
     expect(FAULT_NAMES.length).toBeGreaterThan(10);

@@ -4,7 +4,7 @@ import { makeOrderId } from '../../schemas/order-id.ts';
 import { orderMac } from '../../schemas/order-mac.ts';
 import { partitionOf } from '../../schemas/partition.ts';
 import { SIM_START } from './clock.ts';
-import type { FaultName } from './faults.ts';
+import type { Faults } from './faults.ts';
 import type { PaymentScript, PaymentStep } from './providers/nowpayments.ts';
 import type { Random } from './random.ts';
 import { ORDER_SECRET } from './settings.ts';
@@ -44,15 +44,15 @@ const POLICIES: readonly Policy[] = [
   { strategy: 'threshold', threshold: '100000.00', currency: 'xmr', network: 'xmr' },
 ];
 
-export function inventWorkload(random: Random, faultOf: (name: FaultName) => number): Workload {
+export function inventWorkload(random: Random, faults: Faults): Workload {
   const clients = POLICIES.slice(0, random.int(3, POLICIES.length)).map((policy, index) =>
     clientOf(random, policy, index),
   );
   const payments: Expected[] = [];
   const count = random.int(20, 60);
-  for (let i = 0; i < count; i++) payments.push(inventPayment(random, clients, i, faultOf('payments')));
+  for (let i = 0; i < count; i++) payments.push(inventPayment(random, clients, i, faults));
   const repeats = payments.filter(
-    (payment) => payment.fate === 'credited' && random.chance(faultOf('payments') / 6),
+    (payment) => payment.fate === 'credited' && faults.strikes('payments', 1 / 6),
   );
   for (const { script, clientId } of repeats) {
     const id = `9${script.id}`;
@@ -105,10 +105,10 @@ function inventPayment(
   random: Random,
   clients: readonly ClientRow[],
   index: number,
-  oddity: number,
+  faults: Faults,
 ): Expected {
   const client = random.pick(clients);
-  const kind = random.chance(oddity) ? random.pick(KINDS) : 'straight';
+  const kind = faults.strikes('payments') ? random.pick(KINDS) : 'straight';
   const clientId = kind === 'unknown client' ? -42n : client.client_id;
   const inUsdt = random.chance(0.12);
   const start = random.int(0, SPAN_MS);

@@ -41,9 +41,8 @@ export interface World {
 export function createWorld(engine: Engine, warm: WarmPglite): World {
   const { random, faults } = engine;
   const fate = (): Fate => {
-    if (random.chance(faults.of('crash-inside')))
-      return { kind: 'crash', at: random.int(0, CRASH_STATEMENTS) };
-    if (random.chance(faults.of('commit-unknown'))) return { kind: 'unknown', ran: random.chance(0.5) };
+    if (faults.strikes('crash-inside')) return { kind: 'crash', at: random.int(0, CRASH_STATEMENTS) };
+    if (faults.strikes('commit-unknown')) return { kind: 'unknown', ran: random.chance(0.5) };
     return { kind: 'good' };
   };
   const db = new PgliteDatabase(warm, {
@@ -54,7 +53,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
   const chain = new SimChain(engine, SETTINGS.HOST_WALLET_ADDRESS, SETTINGS.USDT_CONTRACT);
   const market = new Market(engine);
   const nowpayments = new SimNowPayments(engine, chain, SETTINGS.HOST_WALLET_ADDRESS);
-  const workload = inventWorkload(random, (name) => faults.of(name));
+  const workload = inventWorkload(random, faults);
   for (const { script } of workload.payments) nowpayments.add(script);
   return {
     engine,

@@ -23,7 +23,7 @@ export async function runConsumer(world: World, options: ConsumerOptions): Promi
   const { engine } = world;
   const consumer = new Consumer(world, options);
   for (;;) {
-    if (engine.random.chance(engine.faults.of('rebalance'))) options.group.rebalance();
+    if (engine.faults.strikes('rebalance')) options.group.rebalance();
     // A member hears of a rebalance with its next heartbeat, not at once.
     if (engine.random.chance(0.3)) await consumer.rejoin();
     const worked = await consumer.round();
@@ -68,7 +68,7 @@ class Consumer {
     const ready = [...this.#at].filter(([partition, at]) => log.read(topic, partition, at, 1).length > 0);
     if (ready.length === 0) return false;
     const [partition, at] = engine.random.pick(ready);
-    const again = !this.#fresh.has(partition) && engine.random.chance(engine.faults.of('refetch'));
+    const again = !this.#fresh.has(partition) && engine.faults.strikes('refetch');
     const from = again && at > 2n ? at - 2n : at;
     const records = log.read(topic, partition, from, engine.random.int(1, MAX_BATCH));
     await engine.turn(`fetched ${records.length} of ${topic} ${partition} from ${from}`);

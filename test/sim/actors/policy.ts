@@ -11,7 +11,7 @@ const WITHIN_MS = 300_000;
 
 export async function runOwners(world: World): Promise<void> {
   const { engine, workload } = world;
-  if (!engine.random.chance(engine.faults.of('policy'))) return;
+  if (!engine.faults.strikes('policy')) return;
   for (let i = 0; i < CHANGES; i++) {
     await engine.sleep(engine.random.int(10_000, WITHIN_MS / CHANGES));
     const { client_id } = engine.random.pick(workload.clients);

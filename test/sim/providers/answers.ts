@@ -13,14 +13,14 @@ export class Answers {
 
   /** Nothing happened, now and then. @throws ProviderError transient */
   mayFail(what: string): void {
-    if (!this.#engine.random.chance(this.#engine.faults.of('outage'))) return;
+    if (!this.#engine.faults.strikes('outage')) return;
     this.#engine.note(`${this.#provider} is away: ${what}`);
     throw this.error('transient', 'unavailable', what);
   }
 
   /** It happened; the answer gets lost now and then. @throws ProviderError unknown_outcome */
   mayBeLost(what: string): void {
-    if (!this.#engine.random.chance(this.#engine.faults.of('timeout'))) return;
+    if (!this.#engine.faults.strikes('timeout')) return;
     this.#engine.note(`${this.#provider} answers too late: ${what}`);
     throw this.error('unknown_outcome', 'timeout', what);
   }

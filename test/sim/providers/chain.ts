@@ -131,8 +131,7 @@ export class SimChain implements Chain {
     const price = signed ? min(signed.maxFeePerGas, this.#baseFee + signed.maxPriorityFeePerGas) : 0n;
     const sender = this.held(from);
     sender.ETH -= gasUsed * price;
-    const reverts =
-      signed !== null && amount > 0n && this.#engine.random.chance(this.#engine.faults.of('revert'));
+    const reverts = signed !== null && amount > 0n && this.#engine.faults.strikes('revert');
     const good = !reverts && sender[asset] >= amount;
     if (signed === null && !good) throw new Error(`${from} has not the ${amount} of ${asset} that it sends`);
     if (good) {
@@ -202,7 +201,7 @@ export class SimChain implements Chain {
       throw this.#answers.error('permanent', 'replacement_underpriced', `nonce ${signed.nonce}`);
     }
     const { hash, from, to, asset, amount } = signed;
-    const stuck = before.length === 0 && this.#engine.random.chance(this.#engine.faults.of('stuck'));
+    const stuck = before.length === 0 && this.#engine.faults.strikes('stuck');
     this.#pool.push({ hash, from: from.toLowerCase(), to: to.toLowerCase(), asset, amount, signed, stuck });
     this.#answers.mayBeLost('broadcast');
     return 'accepted';

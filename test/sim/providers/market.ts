@@ -23,7 +23,7 @@ export class Market implements PriceFeed {
     this.#engine = engine;
     this.#answers = new Answers(engine, 'prices');
     const { random, faults } = engine;
-    if (!random.chance(faults.of('rates'))) return;
+    if (!faults.strikes('rates')) return;
     const from = random.int(10_000, 240_000);
     this.#outages.push({
       from,

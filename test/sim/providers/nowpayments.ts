@@ -94,12 +94,12 @@ export class SimNowPayments implements NowPayments {
     }
     const { random, faults } = this.#engine;
     const raw = Buffer.from(bodyOf(payment.script, step));
-    const copies = random.chance(faults.of('duplicates')) ? random.int(2, 3) : 1;
+    const copies = faults.strikes('duplicates') ? random.int(2, 3) : 1;
     for (let i = 0; i < copies; i++) {
-      const late = random.chance(faults.of('disorder')) ? random.int(5_000, 120_000) : random.int(0, 2_000);
+      const late = faults.strikes('disorder') ? random.int(5_000, 120_000) : random.int(0, 2_000);
       this.send(raw, signed(raw), late);
     }
-    if (random.chance(faults.of('forged'))) this.send(raw, '0'.repeat(128), random.int(0, 5_000));
+    if (faults.strikes('forged')) this.send(raw, '0'.repeat(128), random.int(0, 5_000));
   }
 
   send(raw: Buffer, signature: string, afterMs: number): void {

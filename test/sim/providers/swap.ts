@@ -105,7 +105,7 @@ export class SimSwap implements SwapProvider {
       refundAddress,
       reference,
     };
-    const odd = random.chance(faults.of('swaps'));
+    const odd = faults.strikes('swaps');
     this.orders.set(id, {
       order,
       asset,
