@@ -16,12 +16,22 @@ export type Fate =
   /** The answer is lost; `ran` says what is true. */
   | { readonly kind: 'unknown'; readonly ran: boolean };
 
+/** A statement whose effects are in the database. */
+export interface Committed {
+  readonly name: string | undefined;
+  readonly text: string;
+  readonly values: readonly unknown[];
+  readonly rows: readonly unknown[];
+}
+
 export interface DatabaseHooks {
   /** Waits for the turn of this step. */
   step(label: string): Promise<void>;
   fate(): Fate;
   /** Ends the process that runs; never returns. */
   crash(): Promise<never>;
+  /** Told after every commit what it did, also when the answer is lost; single statements are commits of their own. */
+  committed?(statements: readonly Committed[]): void;
 }
 
 const PLAIN: DatabaseHooks = {
@@ -71,10 +81,11 @@ export class PgliteDatabase implements Database {
   readonly #names = new Map<string, string>();
   /** Whether a transaction is open: nothing outside may be called then. */
   inTransaction = false;
+  #statements: Committed[] = [];
 
-  constructor(warm: WarmPglite, hooks: DatabaseHooks = PLAIN) {
+  constructor(warm: WarmPglite, hooks: Partial<DatabaseHooks> = {}) {
     this.#session = warm.session;
-    this.#hooks = hooks;
+    this.#hooks = { ...PLAIN, ...hooks };
   }
 
   async query<R>(text: string, values: readonly unknown[] = [], name?: string): Promise<R[]> {
@@ -83,6 +94,7 @@ export class PgliteDatabase implements Database {
     if (fate.kind === 'crash') return this.#hooks.crash();
     if (fate.kind === 'unknown' && !fate.ran) throw new ConnectionLostError(new Error('simulated'));
     const rows = this.#run<R>(text, values, name);
+    this.#committed();
     if (fate.kind === 'unknown') throw new ConnectionLostError(new Error('simulated'));
     return rows;
   }
@@ -106,18 +118,27 @@ export class PgliteDatabase implements Database {
       if (fate.kind === 'unknown' && !fate.ran) throw new CommitUnknownError(new Error('simulated'));
       this.#session.exec('COMMIT');
       this.inTransaction = false;
+      this.#committed();
       if (fate.kind === 'unknown') throw new CommitUnknownError(new Error('simulated'));
       return result;
     } catch (error) {
       if (this.inTransaction) this.#session.exec('ROLLBACK');
       this.inTransaction = false;
+      this.#statements = [];
       throw error;
     }
+  }
+
+  #committed(): void {
+    const statements = this.#statements;
+    this.#statements = [];
+    this.#hooks.committed?.(statements);
   }
 
   async #crash<T>(): Promise<T> {
     this.#session.exec('ROLLBACK');
     this.inTransaction = false;
+    this.#statements = [];
     return this.#hooks.crash();
   }
 
@@ -127,7 +148,9 @@ export class PgliteDatabase implements Database {
       if (known !== undefined && known !== text) throw new Error(`two statements are prepared as ${name}`);
       this.#names.set(name, text);
     }
-    return this.#session.query<R>(text, values);
+    const rows = this.#session.query<R>(text, values);
+    this.#statements.push({ name, text, values, rows });
+    return rows;
   }
 
   listen(): Promise<() => void> {
