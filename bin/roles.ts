@@ -1,4 +1,5 @@
 /** Each role's entry: its settings are checked before anything of it is loaded. */
+import { armFailPoint } from '../processors/runtime/fail-point.ts';
 import type { RoleContext, RunningRole } from '../processors/runtime/role.ts';
 import { type RoleSettings, readRoleSettings } from '../schemas/settings.ts';
 import type { RoleName } from '../schemas/topology.ts';
@@ -19,6 +20,7 @@ const ROLES: { readonly [R in RoleName]: () => Promise<Start<R>> } = {
 /** Runs until the process ends. @throws SettingsError before anything is started */
 export async function startRole<R extends RoleName>(name: R): Promise<void> {
   const settings = readRoleSettings(process.env, name, readTextFile);
+  armFailPoint(settings.FAIL_POINT, name, settings.EVM_CHAIN_ID);
   const { runRole } = await import('../processors/runtime/role.ts');
   const start = await ROLES[name]();
   await runRole({ name, settings, start: (context) => start(settings, context) });

@@ -1,6 +1,7 @@
 /** The role `gateway`: wires settings, Kafka, registry and database to the server, and drains them in order. */
 import { openDatabase } from '../ledger/db.ts';
 import { orderPayments } from '../ledger/sql/order-payments.ts';
+import { failPoint } from '../processors/runtime/fail-point.ts';
 import { createKafka } from '../processors/runtime/kafka.ts';
 import { kafkaOptions } from '../processors/runtime/kafka-settings.ts';
 import type { Log } from '../processors/runtime/logger.ts';
@@ -99,6 +100,7 @@ export async function startGateway(
     }),
     stop: async () => {
       await gateway.drain();
+      failPoint('gateway.drained');
       await flush(publisher, log);
       await database.close();
     },

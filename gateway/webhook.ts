@@ -3,6 +3,7 @@
  * record is durable; one deadline of 2 s from the headers on ends in 408 (body not there) or 503 (not durable).
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { failPoint } from '../processors/runtime/fail-point.ts';
 import type { OutRecord } from '../processors/runtime/publish-queue.ts';
 import { type HttpReasonCode, httpStatusOf, REASONS } from '../schemas/reasons.ts';
 import { type Intake, type IntakeOptions, takeIn } from './ipn/intake.ts';
@@ -87,6 +88,7 @@ export class Webhooks {
     const exchange = new Exchange(reply, metrics, draining, deadlineMs);
     reply.raw.once('close', () => {
       this.#open--;
+      if (reply.statusCode === 200 && reply.raw.writableFinished) failPoint('gateway.answered');
       exchange.closed();
     });
     return exchange;
@@ -113,8 +115,12 @@ export class Webhooks {
       return;
     }
     const record = { ...intake.record, topic: options.topicPrefix + intake.record.topic };
+    failPoint('gateway.before_publish');
     options.publish([record], { deadlineMs: exchange.remainingMs() }).then(
-      () => exchange.answer(intake),
+      () => {
+        failPoint('gateway.published');
+        exchange.answer(intake);
+      },
       (error: unknown) => exchange.refuse(isQueueFull(error) ? 'overloaded' : 'not_durable'),
     );
   }

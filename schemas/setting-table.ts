@@ -55,6 +55,11 @@ export const SETTINGS = {
   },
   KAFKA_SASL_USERNAME: { schema: v.text(), about: 'user at Kafka' },
   KAFKA_SASL_PASSWORD: { schema: v.secret(1), secret: true, about: 'password at Kafka' },
+  KAFKA_SESSION_TIMEOUT: {
+    schema: v.duration(6_000),
+    fallback: '30s',
+    about: 'a consumer that the broker has not heard of for this long loses its partitions to another',
+  },
   SCHEMA_REGISTRY_URL: { schema: v.url(...HTTP), about: 'registry, up to and without /subjects' },
   SCHEMA_REGISTRY_AUTH: {
     schema: v.text(/^[^:\s]+:.+$/s, 'user:password'),
@@ -92,6 +97,10 @@ export const SETTINGS = {
     schema: v.integer(0, 65_535),
     fallback: '9464',
     about: '/livez /readyz /metrics; 0 = any free port',
+  },
+  FAIL_POINT: {
+    schema: v.text(),
+    about: 'for tests, on the development chain only: where the role kills itself (docs/chaos.md)',
   },
   OTLP_URL: { schema: v.url(...HTTP), about: 'where traces go; none when not set' },
   LOG_LEVEL: {

@@ -33,6 +33,7 @@ export async function startAccumulate(
     groupId: settings.TOPIC_PREFIX + GROUP,
     topic: settings.TOPIC_PREFIX + TOPIC.valued,
     partitions: TOPICS[TOPIC.valued].partitions,
+    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT,
     concurrency: CONCURRENCY,
     handler: accumulateHandler({ db, clock, settings, metrics, ...schemas }),
   });

@@ -24,6 +24,7 @@ export async function startConvert(
     groupId: settings.TOPIC_PREFIX + GROUP,
     topic: settings.TOPIC_PREFIX + TOPIC.received,
     partitions: TOPICS[TOPIC.received].partitions,
+    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT,
     handler: convertHandler({ db, clock, publisher, settings, metrics: registry, ...schemas }),
   });
   return joinParts([consumer], async () => {

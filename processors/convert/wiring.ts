@@ -13,6 +13,7 @@ import { TOPIC } from '../../schemas/topology.ts';
 import { ATTEMPT_HEADER, LAST_HEADER } from '../accumulate/record.ts';
 import { attemptOf } from '../accumulate/wiring.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { failPoint } from '../runtime/fail-point.ts';
 import type { Batch, LogRecord } from '../runtime/log-record.ts';
 import { counter } from '../runtime/metrics.ts';
 import type { OutRecord, Publisher } from '../runtime/publisher.ts';
@@ -58,7 +59,9 @@ export function convertHandler(deps: ConvertDeps): (batch: Batch) => Promise<voi
       inputs.inc({ stage: GROUP, end: 'applied', reason: valued.reason ?? 'none' });
       return outRecord(deps, TOPIC.valued, record, value, valued.event_id, `payment.${valued.kind}`);
     });
+    failPoint('convert.before_publish');
     await deps.publisher.publish(out);
+    failPoint('convert.published');
   };
 }
 

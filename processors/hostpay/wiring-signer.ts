@@ -1,5 +1,6 @@
 /** The signer with the key in this process (HOST_WALLET_KEY); the only place of hostpay that sees it. */
 import { addressOfKey, checkedAddress, decodeTransfer, signTransfer } from '../../providers/evm/wallet.ts';
+import { failPoint } from '../runtime/fail-point.ts';
 import type { Signer } from './sign.ts';
 
 export interface SignerSettings {
@@ -19,13 +20,16 @@ export function localSigner(settings: SignerSettings): Signer {
     sign({ chainId, nonce, to, asset, amount, gasLimit, maxFee, priorityFee }) {
       const fees = { maxFeePerGas: maxFee, maxPriorityFeePerGas: priorityFee };
       const value = { to, asset, amount, gasLimit, ...fees };
-      return signTransfer({
+      failPoint('transfer.nonce_drawn');
+      const signed = signTransfer({
         key,
         chainId,
         nonce: Number.parseInt(nonce.toString(), 10),
         usdtContract,
         ...value,
       });
+      failPoint('transfer.signed');
+      return signed;
     },
     decode(raw) {
       const { maxFeePerGas, maxPriorityFeePerGas, nonce, ...rest } = decodeTransfer(raw, usdtContract);

@@ -5,6 +5,7 @@ import { transferTxs } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
 import type { Chain } from '../../providers/evm/chain.ts';
 import type { Codec } from '../../schemas/codec.ts';
+import { failPoint } from '../runtime/fail-point.ts';
 import { type CallOutcome, type EffectKind, type LeasedIntent, toFailure } from '../runtime/intent-steps.ts';
 import type { Next, ProviderFailure } from '../runtime/schedule.ts';
 import { wakeWaiting } from '../swap/load.ts';
@@ -53,6 +54,7 @@ export function transferKind(deps: TransferDeps): EffectKind<TransferCall, Trans
         if ((work.walletDeltas.get(`wallet:host|${asset}`) ?? 0n) > 0n) await wakeWaiting(tx, work, asset);
       }
       await write(tx, work, deps.codec);
+      if (call.do === 'prepare') failPoint('transfer.stored');
       return next;
     },
     // Bytes that are stored may go out again at any time; only drawing a nonce is a new effect.
@@ -85,7 +87,9 @@ async function perform(deps: TransferDeps, call: TransferCall): Promise<Transfer
     case 'prepare':
       return prepare(deps, call.target);
     case 'broadcast':
+      failPoint('transfer.before_broadcast');
       await deps.chain.broadcast(call.raw);
+      failPoint('transfer.broadcast');
       return { do: 'broadcast' };
     case 'watch':
       return watch(deps, call);

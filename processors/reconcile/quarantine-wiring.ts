@@ -9,6 +9,7 @@ import { type QuarantinedRow, quarantined } from '../../ledger/tables.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { TOPIC } from '../../schemas/topology.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { failPoint } from '../runtime/fail-point.ts';
 import type { Batch, LogRecord } from '../runtime/log-record.ts';
 import type { Log } from '../runtime/logger.ts';
 import type { StatefulHandler } from '../runtime/stateful.ts';
@@ -30,6 +31,7 @@ export function quarantineHandler(deps: QuarantineDeps): StatefulHandler {
       if (!(await advancePosition(tx, position, deps.clock.now()))) throw new FenceMissed();
       const distinct = new Map(rows.map((row) => [row.event_id, row]));
       if (distinct.size > 0) await writeRows(tx, quarantined, [...distinct.values()], 'ignore');
+      failPoint('quarantine.written');
     });
   };
   return {

@@ -71,6 +71,7 @@ export async function startReconcile(
     groupId: `${settings.TOPIC_PREFIX}reconcile`,
     topic: settings.TOPIC_PREFIX + TOPIC.quarantine,
     partitions: TOPICS[TOPIC.quarantine].partitions,
+    sessionTimeoutMs: settings.KAFKA_SESSION_TIMEOUT,
     handler: quarantineHandler({ ...schemas, db, clock, log }),
   });
   const intents = await startIntents({ ...context, db, kinds: [kind], callMs: EVERY_MS, concurrency: 1 });

@@ -9,6 +9,7 @@ import type { Registry } from 'prom-client';
 import type { Database } from '../../ledger/db.ts';
 import type { Clock } from './clock.ts';
 import { consumerMetrics } from './consumer-metrics.ts';
+import { failPoint } from './fail-point.ts';
 import type { Batch } from './log-record.ts';
 import { toLogRecord } from './log-record.ts';
 import type { Log } from './logger.ts';
@@ -329,6 +330,7 @@ class GroupConsumer implements RunningConsumer {
         : [{ partition, offset }];
     });
     if (moved.length === 0) return;
+    failPoint('batch.before_kafka_commit');
     try {
       await this.#consumer.commitOffsets(moved.map((one) => ({ topic, ...one })));
       for (const { partition, offset } of moved) this.#lagCommitted.set(partition, offset);

@@ -9,6 +9,7 @@ import { countIntents } from '../../ledger/sql/intent-counts.ts';
 import { leaseIntents } from '../../ledger/sql/intent-lease.ts';
 import { nextIntentDue } from '../../ledger/sql/intent-next-due.ts';
 import type { Clock, RandomSource } from './clock.ts';
+import { failPoint } from './fail-point.ts';
 import {
   type AnyEffectKind,
   applyOutcome,
@@ -180,19 +181,23 @@ class IntentWorker implements RunningIntents {
 
   async #steps(kind: AnyEffectKind, intent: LeasedIntent): Promise<Next | null> {
     const { db, clock, callMs = CALL_MS } = this.#options;
+    failPoint('intent.leased');
     const planned = await planIntent(db, kind, intent, clock.now());
     if (planned === null) {
       this.#metrics.ended.inc({ kind: intent.kind, next: 'no_call' });
       return null;
     }
     const stop = this.#metrics.seconds.startTimer({ kind: intent.kind });
+    failPoint('intent.before_call');
     const outcome = await performCall(kind, planned.call, callMs);
+    failPoint('intent.called');
     stop();
     // The result is worth waiting for: a lost one costs a look-up at best.
     const next = await retry(() => applyOutcome(db, kind, intent, planned.call, outcome, clock.now()), {
       forMs: LEASE_MS - CALL_MS,
       isFinal: (error) => error instanceof LeaseLost || !isTrouble(error),
     });
+    failPoint('intent.recorded');
     this.#metrics.ended.inc({ kind: intent.kind, next: Object.keys(next)[0] ?? '' });
     return next;
   }

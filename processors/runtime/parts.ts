@@ -5,6 +5,7 @@ import type { IntentWish } from '../../ledger/work.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { createRegistry, learnSchemas, openCodec } from '../../schemas/registry.ts';
 import type { SettingsWith } from '../../schemas/settings.ts';
+import { failPoint } from './fail-point.ts';
 import { createKafka, type Kafka } from './kafka.ts';
 import { kafkaOptions } from './kafka-settings.ts';
 import type { RoleContext, RunningRole } from './role.ts';
@@ -62,6 +63,7 @@ export function joinParts(parts: readonly Part[], close: () => Promise<void>): R
     },
     stop: async () => {
       for (const part of parts) await part.stop();
+      failPoint('drain.parts_stopped');
       await close();
     },
   };

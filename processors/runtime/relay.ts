@@ -8,6 +8,7 @@ import { deleteOutbox } from '../../ledger/sql/outbox-delete.ts';
 import { type OutboxRow, readOutbox } from '../../ledger/sql/outbox-read.ts';
 import { outboxState } from '../../ledger/sql/outbox-state.ts';
 import type { Clock } from './clock.ts';
+import { failPoint } from './fail-point.ts';
 import type { Log } from './logger.ts';
 import { counter, gauge } from './metrics.ts';
 import type { OutRecord, Publisher } from './publisher.ts';
@@ -134,11 +135,14 @@ class Relay implements RunningRelay {
     const rows = await readOutbox(db, shards, READ_PER_SHARD);
     if (rows.length === 0) return 0;
     const records = rows.map((row) => toRecord(row, this.#options.topicOf));
+    failPoint('relay.read');
     await publisher.publish(records, { deadlineMs: PUBLISH_DEADLINE_MS });
+    failPoint('relay.published');
     await deleteOutbox(
       db,
       rows.map((row) => row.id),
     );
+    failPoint('relay.deleted');
     for (const row of rows) this.#metrics.published.inc({ topic: row.topic });
     return rows.length;
   }

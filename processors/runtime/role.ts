@@ -5,6 +5,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { SettingsWith } from '../../schemas/settings.ts';
 import { type Clock, type RandomSource, systemClock, systemRandom } from './clock.ts';
+import { failPoint } from './fail-point.ts';
 import { type HealthServer, startHealth } from './health.ts';
 import { createLogger, type Log } from './logger.ts';
 
@@ -125,6 +126,7 @@ class RoleHost {
     }, drainMs);
     limit.unref();
     let status = code;
+    failPoint('drain.begun');
     try {
       await this.role?.stop();
       // Last, so that the drain can be watched.

@@ -9,6 +9,7 @@ import { createPosition } from '../../ledger/sql/position-create.ts';
 import { readPosition } from '../../ledger/sql/position-read.ts';
 import { type PositionKey, type PositionRow, takePosition } from '../../ledger/sql/position-take.ts';
 import type { Clock } from './clock.ts';
+import { failPoint } from './fail-point.ts';
 import { type Batch, eventIdOf, type LogRecord } from './log-record.ts';
 import type { Log } from './logger.ts';
 import type { LogBoundsOf, Outcome, PartitionDriver } from './partition-driver.ts';
@@ -70,6 +71,7 @@ export class StatefulDriver implements PartitionDriver {
   /** Epochs first, then the log's bounds: an owner that is just being replaced may still have moved on. */
   async takeOver(partitions: readonly number[], boundsOf: LogBoundsOf): Promise<Map<number, bigint>> {
     const rows = await Promise.all(partitions.map((partition) => this.#take(partition)));
+    failPoint('takeover.epoch_taken');
     const bounds = await boundsOf();
     const seeks = new Map<number, bigint>();
     for (const [index, partition] of partitions.entries()) {
@@ -190,8 +192,10 @@ export class StatefulDriver implements PartitionDriver {
   ): Promise<void> {
     const { db, log, retryForMs, retryFirstMs } = this.#options;
     const attempt = async () => {
+      failPoint('batch.before_claim');
       try {
         await work();
+        failPoint('batch.committed');
       } catch (error) {
         if (!(error instanceof FenceMissed)) throw error;
         await resolveMissedFence(db, position);

@@ -8,6 +8,7 @@ import type { Chain } from '../../providers/evm/chain.ts';
 import { ASSETS, type LedgerAsset } from '../../schemas/assets.ts';
 import type { Codec } from '../../schemas/codec.ts';
 import { parseUnits, Rate } from '../../schemas/money.ts';
+import { failPoint } from '../runtime/fail-point.ts';
 import type { CallOutcome, EffectKind, LeasedIntent } from '../runtime/intent-steps.ts';
 import type { Next } from '../runtime/schedule.ts';
 import { giveBack } from './decisions.ts';
@@ -128,6 +129,7 @@ type CreateCall = Extract<SwapCall, { do: 'create' }>;
 
 async function create(swap: SwapProvider, call: CreateCall, signal: AbortSignal): Promise<SwapResult> {
   const { request, asset } = call;
+  failPoint('order.marked');
   if (call.find) {
     const orders = await swap.find(request.reference);
     if (orders.length > 0) return { do: 'found', orders };
@@ -137,7 +139,9 @@ async function create(swap: SwapProvider, call: CreateCall, signal: AbortSignal)
   if (amount < range.min || (range.max !== null && amount > range.max)) return { do: 'outside', range };
   // Past its deadline nobody waits for the answer: an order made now would only be a stray.
   signal.throwIfAborted();
-  return { do: 'created', order: await swap.create(bodyOf(request)) };
+  const order = await swap.create(bodyOf(request));
+  failPoint('order.created');
+  return { do: 'created', order };
 }
 
 function bodyOf({ pair, fromAmount, address, memo, refundAddress, reference }: OrderRequest) {
