@@ -4,9 +4,9 @@
  */
 import { PGlite } from '@electric-sql/pglite';
 import type { Database, Db, TransactionOptions } from '../../ledger/db.ts';
-import { CommitUnknownError, ConnectionLostError } from '../../ledger/db-errors.ts';
+import { CommitUnknownError, ConnectionLostError, errorClass } from '../../ledger/db-errors.ts';
 import { readMigrations } from '../../ledger/migrate.ts';
-import { PgSession } from './session.ts';
+import { PgSession, SqlError } from './session.ts';
 
 /** What happens to one transaction or single statement. */
 export type Fate =
@@ -14,7 +14,11 @@ export type Fate =
   /** Rolled back before statement `at` (counted from 0), or before COMMIT if there are fewer; the process is gone. */
   | { readonly kind: 'crash'; readonly at: number }
   /** The answer is lost; `ran` says what is true. */
-  | { readonly kind: 'unknown'; readonly ran: boolean };
+  | { readonly kind: 'unknown'; readonly ran: boolean }
+  /** The connection breaks before statement `at`: the server rolls back. */
+  | { readonly kind: 'lost'; readonly at: number }
+  /** The server refuses statement `at` with this SQLSTATE, in the first `times` attempts. */
+  | { readonly kind: 'refused'; readonly at: number; readonly code: string; readonly times: number };
 
 /** A statement whose effects are in the database. */
 export interface Committed {
@@ -39,6 +43,13 @@ const PLAIN: DatabaseHooks = {
   fate: () => ({ kind: 'good' }),
   crash: () => Promise.reject(new Error('nothing crashes here')),
 };
+
+/** As in ledger/db.ts. */
+const ATTEMPTS = 5;
+
+function refusal(code: string): SqlError {
+  return new SqlError(`simulated: SQLSTATE ${code}`, code);
+}
 
 /** One migrated PGlite and the names of its tables. */
 export class WarmPglite {
@@ -92,16 +103,31 @@ export class PgliteDatabase implements Database {
     await this.#hooks.step(`sql ${name ?? text.trim().slice(0, 40)}`);
     const fate = this.#hooks.fate();
     if (fate.kind === 'crash') return this.#hooks.crash();
-    if (fate.kind === 'unknown' && !fate.ran) throw new ConnectionLostError(new Error('simulated'));
+    if (fate.kind === 'refused') throw refusal(fate.code);
+    if (fate.kind === 'lost' || (fate.kind === 'unknown' && !fate.ran))
+      throw new ConnectionLostError(new Error('simulated'));
     const rows = this.#run<R>(text, values, name);
     this.#committed();
     if (fate.kind === 'unknown') throw new ConnectionLostError(new Error('simulated'));
     return rows;
   }
 
+  /** Repeats what PostgreSQL asks to repeat, as ledger/db.ts does. */
   async transaction<T>(fn: (tx: Db) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     await this.#hooks.step('tx');
     const fate = this.#hooks.fate();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const isPast = fate.kind === 'refused' && attempt > fate.times;
+        return await this.#once(fn, options, isPast ? { kind: 'good' } : fate);
+      } catch (error) {
+        if (attempt >= ATTEMPTS || errorClass(error) !== 'retry') throw error;
+        await this.#hooks.step(`tx again after ${(error as SqlError).code}`);
+      }
+    }
+  }
+
+  async #once<T>(fn: (tx: Db) => Promise<T>, options: TransactionOptions, fate: Fate): Promise<T> {
     const isolation = options.isolation ?? 'read committed';
     this.#session.exec(`BEGIN ISOLATION LEVEL ${isolation}${options.readOnly ? ' READ ONLY' : ''}`);
     this.inTransaction = true;
@@ -109,12 +135,12 @@ export class PgliteDatabase implements Database {
       let statement = 0;
       const tx: Db = {
         query: async <R>(text: string, values: readonly unknown[] = [], name?: string) => {
-          if (fate.kind === 'crash' && statement++ === fate.at) return this.#crash<R[]>();
+          if ('at' in fate && statement++ === fate.at) await this.#interrupt(fate);
           return this.#run<R>(text, values, name);
         },
       };
       const result = await fn(tx);
-      if (fate.kind === 'crash') return await this.#crash<T>();
+      if ('at' in fate) await this.#interrupt(fate);
       if (fate.kind === 'unknown' && !fate.ran) throw new CommitUnknownError(new Error('simulated'));
       this.#session.exec('COMMIT');
       this.inTransaction = false;
@@ -135,7 +161,10 @@ export class PgliteDatabase implements Database {
     this.#hooks.committed?.(statements);
   }
 
-  async #crash<T>(): Promise<T> {
+  /** Inside a transaction; after the last statement it is COMMIT that fails. */
+  async #interrupt(fate: Extract<Fate, { at: number }>): Promise<never> {
+    if (fate.kind === 'refused') throw refusal(fate.code);
+    if (fate.kind === 'lost') throw new ConnectionLostError(new Error('simulated'));
     this.#session.exec('ROLLBACK');
     this.inTransaction = false;
     this.#statements = [];

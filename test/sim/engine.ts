@@ -104,6 +104,11 @@ export class Engine {
     });
   }
 
+  /** Name of the process that runs now; null between two steps. */
+  get runs(): string | null {
+    return this.#running?.process.name ?? null;
+  }
+
   sleep(ms: number): Promise<void> {
     return this.turn('wake', ms);
   }

@@ -4,15 +4,22 @@ import type { OutRecord, Publisher } from '../../processors/runtime/publisher.ts
 import type { LogBounds } from '../../processors/runtime/takeover.ts';
 import { partitionOf } from '../../schemas/partition.ts';
 import { TOPICS, type TopicName } from '../../schemas/topology.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, SimProcess } from './engine.ts';
+import type { Links } from './links.ts';
+import type { Random } from './random.ts';
 
 export class SimLog {
   readonly #topics = new Map<string, LogRecord[][]>();
   readonly #committed = new Map<string, Map<number, bigint>>();
   readonly #engine: Engine;
+  readonly #links: Links;
+  readonly #reached = new Map<string, bigint>();
+  /** First offset still kept, by topic and partition. */
+  readonly #starts = new Map<string, number>();
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, links: Links) {
     this.#engine = engine;
+    this.#links = links;
     for (const [name, spec] of Object.entries(TOPICS)) {
       this.#topics.set(
         name,
@@ -34,19 +41,39 @@ export class SimLog {
     });
   }
 
+  /** From `from`, or from the first record still kept. */
   read(topic: TopicName, partition: number, from: bigint, max: number): LogRecord[] {
     const records = this.#partitions(topic)[partition] ?? [];
-    return records.slice(Number(from), Number(from) + max);
+    const first = Math.max(Number(from), this.#start(topic, partition));
+    return records.slice(first, first + max);
   }
 
+  /** Every record there ever was: the auditor's copy, which no retention touches. */
   all(topic: TopicName): LogRecord[] {
     return this.#partitions(topic).flat();
   }
 
   bounds(topic: TopicName): Map<number, LogBounds> {
     return new Map(
-      this.#partitions(topic).map((records, index) => [index, { start: 0n, end: BigInt(records.length) }]),
+      this.#partitions(topic).map((records, index) => [
+        index,
+        { start: BigInt(this.#start(topic, index)), end: BigInt(records.length) },
+      ]),
     );
+  }
+
+  /** Retention: what stands before `start` is gone. */
+  expire(topic: TopicName, partition: number, start: bigint): void {
+    this.#starts.set(`${topic} ${partition}`, Number(start));
+  }
+
+  #start(topic: string, partition: number): number {
+    return this.#starts.get(`${topic} ${partition}`) ?? 0;
+  }
+
+  /** How the process that runs now reaches the log. */
+  get way(): ReturnType<Links['of']> {
+    return this.#links.of(this.#engine.runs ?? '', 'log');
   }
 
   committed(group: string): ReadonlyMap<number, bigint> {
@@ -56,6 +83,13 @@ export class SimLog {
   commit(group: string, partition: number, offset: bigint): void {
     const offsets = this.#committed.get(group) ?? new Map<number, bigint>();
     this.#committed.set(group, offsets.set(partition, offset));
+    const key = `${group} ${partition}`;
+    if (offset > (this.#reached.get(key) ?? 0n)) this.#reached.set(key, offset);
+  }
+
+  /** The highest offset that a group ever committed, wherever its committed offset stands now. */
+  reached(group: string, partition: number): bigint {
+    return this.#reached.get(`${group} ${partition}`) ?? 0n;
   }
 
   #partitions(topic: string): LogRecord[][] {
@@ -70,7 +104,13 @@ export class PublishUnknown extends Error {
   override name = 'PublishUnknown';
 }
 
-/** Each call is one step; a failed one may have written nothing, some or all of its records, in order. */
+/** A publisher gives up after this long. */
+const GIVE_UP_MS = 2_000;
+
+/**
+ * Each call is one step; a failed one may have written nothing, some or all of its records, in order; or all of them
+ * much later, when they were long sent again.
+ */
 export function simPublisher(engine: Engine, log: SimLog): Publisher {
   return {
     depth: 0,
@@ -80,6 +120,15 @@ export function simPublisher(engine: Engine, log: SimLog): Publisher {
       await engine.turn(
         `publish ${records.length} to ${[...new Set(records.map((record) => record.topic))].join(' ')}`,
       );
+      if (log.way !== undefined) {
+        if (log.way === 'answer') for (const record of records) log.append(record);
+        await engine.turn('no answer from the log', GIVE_UP_MS);
+        throw new PublishUnknown('the brokers are not reached');
+      }
+      if (engine.faults.strikes('publish-late')) {
+        appendLater(engine, log, records, engine.faults.chanceOf('publish-late'));
+        throw new PublishUnknown('no answer from the brokers');
+      }
       const fails = engine.faults.strikes('publish');
       const count = fails ? engine.random.int(0, records.length) : records.length;
       for (const record of records.slice(0, count)) log.append(record);
@@ -88,4 +137,15 @@ export function simPublisher(engine: Engine, log: SimLog): Publisher {
       throw new PublishUnknown('no answer from the brokers');
     },
   };
+}
+
+/** What was given up arrives all the same, behind whatever was published in the meantime. */
+function appendLater(engine: Engine, log: SimLog, records: readonly OutRecord[], random: Random): void {
+  const afterMs = random.int(200, 30_000);
+  const count = random.int(1, records.length);
+  engine.note(`publish lost its answer; ${count} of ${records.length} arrive in ${afterMs} ms`);
+  engine.spawn(new SimProcess('world'), 'late publish', async () => {
+    await engine.sleep(afterMs);
+    for (const record of records.slice(0, count)) log.append(record);
+  });
 }

@@ -9,7 +9,7 @@ export async function unfinished(world: World): Promise<string[]> {
   const open: string[] = [];
   if (!nowpayments.isDone) open.push('webhooks are still under way');
   for (const [partition, { end }] of log.bounds(TOPIC.received)) {
-    const at = log.committed('convert').get(partition) ?? 0n;
+    const at = log.reached('convert', partition);
     if (at < end) open.push(`convert stands at ${at} of ${end} in partition ${partition}`);
   }
   const positions = await plain.query<{ part: number; next_offset: bigint }>(

@@ -1,15 +1,19 @@
 /** Everything that one simulation has: time, chance, ledger, log, the outside, and the codec. */
 import { pino } from 'pino';
+import { ConnectionLostError } from '../../ledger/db-errors.ts';
 import type { LogRecord } from '../../processors/runtime/log-record.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
 import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
+import { Clocks } from './clocks.ts';
 import { type Fate, PgliteDatabase, type WarmPglite } from './database.ts';
 import type { Engine } from './engine.ts';
+import { Links } from './links.ts';
 import { SimLog } from './log.ts';
 import { SimChain } from './providers/chain.ts';
 import { Market } from './providers/market.ts';
 import { SimNowPayments } from './providers/nowpayments.ts';
 import { SimSwap } from './providers/swap.ts';
+import type { Random } from './random.ts';
 import { SETTINGS } from './settings.ts';
 import { inventWorkload, type Workload } from './workload.ts';
 
@@ -24,6 +28,10 @@ export const SILENT = pino({ level: 'silent' });
 
 /** Statements after which a transaction may be cut off. */
 const CRASH_STATEMENTS = 12;
+/** Deadlock, serialization failure, lock timeout, statement timeout, too many connections, shutdown. */
+const REFUSALS = ['40P01', '40001', '55P03', '57014', '53300', '57P01'] as const;
+/** How long a process waits for a server that does not answer. */
+const UNREACHABLE_MS = [50, 5_000] as const;
 
 export interface World {
   readonly engine: Engine;
@@ -31,6 +39,9 @@ export interface World {
   /** Without turns and faults: for setting up and for the auditor, between two steps. */
   readonly plain: PgliteDatabase;
   readonly log: SimLog;
+  readonly links: Links;
+  /** What each process takes for the time. */
+  readonly clocks: Clocks;
   readonly chain: SimChain;
   readonly market: Market;
   readonly swap: SimSwap;
@@ -40,13 +51,17 @@ export interface World {
 
 export function createWorld(engine: Engine, warm: WarmPglite): World {
   const { random, faults } = engine;
+  const [links, clocks] = [new Links(faults), new Clocks(engine)];
   const fate = (): Fate => {
+    if (links.of(engine.runs ?? '', 'database') === 'answer') return { kind: 'unknown', ran: true };
     if (faults.strikes('crash-inside')) return { kind: 'crash', at: random.int(0, CRASH_STATEMENTS) };
     if (faults.strikes('commit-unknown')) return { kind: 'unknown', ran: random.chance(0.5) };
+    if (faults.strikes('sql-refused')) return refused(faults.chanceOf('sql-refused'));
+    if (faults.strikes('sql-lost')) return { kind: 'lost', at: random.int(0, CRASH_STATEMENTS) };
     return { kind: 'good' };
   };
   const db = new PgliteDatabase(warm, {
-    step: (label) => engine.turn(label),
+    step: (label) => stepTo(engine, links, label),
     fate,
     crash: () => engine.crashHere('inside a transaction'),
   });
@@ -59,13 +74,28 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     engine,
     db,
     plain: new PgliteDatabase(warm),
-    log: new SimLog(engine),
+    log: new SimLog(engine, links),
+    links,
+    clocks,
     chain,
     market,
     swap: new SimSwap(engine, chain, market),
     nowpayments,
     workload,
   };
+}
+
+/** A step at the database, unless it cannot be reached. @throws ConnectionLostError after a while */
+async function stepTo(engine: Engine, links: Links, label: string): Promise<void> {
+  await engine.turn(label);
+  if (links.of(engine.runs ?? '', 'database') !== 'question') return;
+  await engine.turn('no database', engine.random.int(...UNREACHABLE_MS));
+  throw new ConnectionLostError(new Error('simulated: not reached'));
+}
+
+function refused(random: Random): Fate {
+  const code = random.pick(REFUSALS);
+  return { kind: 'refused', at: random.int(0, CRASH_STATEMENTS), code, times: random.int(1, 6) };
 }
 
 /** What was decoded from a record, for the auditor. */

@@ -20,7 +20,7 @@ export class Wire {
 }
 
 export async function runGateway(world: World, wire: Wire): Promise<never> {
-  const { engine, log } = world;
+  const { engine, log, clocks } = world;
   const publisher = simPublisher(engine, log);
   for (;;) {
     const delivery = wire.waiting.shift();
@@ -30,7 +30,7 @@ export async function runGateway(world: World, wire: Wire): Promise<never> {
     }
     await engine.turn(`webhook ${delivery.id}`);
     const { raw, signature } = delivery;
-    const taken = takeIn({ raw, signature, traceparent: '00-0-0-00', at: engine.clock.now() }, OPTIONS);
+    const taken = takeIn({ raw, signature, traceparent: '00-0-0-00', at: clocks.now() }, OPTIONS);
     const { record } = taken;
     try {
       if (record) await publisher.publish([{ ...record, headers: { ...record.headers } }]);

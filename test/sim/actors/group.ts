@@ -13,6 +13,7 @@ export class Group {
   }
 
   join(member: string): void {
+    if (this.has(member)) return;
     this.#members.push(member);
     for (const partition of this.#partitions) {
       if (!this.#owner.has(partition) || this.#random.chance(0.5)) this.#owner.set(partition, member);
@@ -28,9 +29,14 @@ export class Group {
     }
   }
 
-  /** Moves one partition to any member. */
-  rebalance(): void {
-    if (this.#members.length > 0)
+  has(member: string): boolean {
+    return this.#members.includes(member);
+  }
+
+  /** Moves some partitions to any members, at once. */
+  rebalance(count: number): void {
+    if (this.#members.length === 0) return;
+    for (let i = 0; i < count; i++)
       this.#owner.set(this.#random.pick(this.#partitions), this.#random.pick(this.#members));
   }
 

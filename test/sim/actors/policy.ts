@@ -25,9 +25,9 @@ export async function runOwners(world: World): Promise<void> {
 }
 
 async function change(world: World, clientId: bigint): Promise<void> {
-  const { engine, db } = world;
+  const { engine, db, clocks } = world;
   await db.transaction(async (tx) => {
-    const work = new Work(engine.clock.now());
+    const work = new Work(clocks.now());
     await lockClients(tx, work, [clientId]);
     const before = work.must(clients, clientId);
     const after = work.put(clients, changed(before, work.now, engine.random.pick([40, 80, 200])));

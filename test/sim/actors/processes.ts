@@ -7,6 +7,7 @@ import { depositsKind } from '../../../processors/hostpay/wiring-deposits.ts';
 import { localSigner } from '../../../processors/hostpay/wiring-signer.ts';
 import type { AnyEffectKind } from '../../../processors/runtime/intent-steps.ts';
 import type { Next } from '../../../processors/runtime/schedule.ts';
+import { Halted } from '../../../processors/runtime/takeover.ts';
 import { limitsKind } from '../../../processors/settle/wiring-limits.ts';
 import { partialKind } from '../../../processors/settle/wiring-partial.ts';
 import { ratesKind } from '../../../processors/settle/wiring-rates.ts';
@@ -16,6 +17,7 @@ import { payoutKind } from '../../../processors/split/wiring.ts';
 import { policyOf } from '../../../processors/swap/policy.ts';
 import { TOPIC, TOPICS } from '../../../schemas/topology.ts';
 import { SimProcess } from '../engine.ts';
+import { linked, type Service } from '../links.ts';
 import { PublishUnknown } from '../log.ts';
 import { SETTINGS } from '../settings.ts';
 import { CODEC, type World } from '../world.ts';
@@ -24,6 +26,7 @@ import { Group } from './group.ts';
 import { runOwners } from './policy.ts';
 import { runAccumulate, runConvert } from './processors.ts';
 import { runRelay } from './relay.ts';
+import { weatherOf } from './weather.ts';
 import { runWorker } from './worker.ts';
 
 const SIGNER = localSigner(SETTINGS);
@@ -63,8 +66,20 @@ function paced(kind: AnyEffectKind): AnyEffectKind {
   };
 }
 
+/** The providers as the process that calls reaches them. */
+function outsideOf({ engine, links, swap, market, nowpayments, chain }: World) {
+  const to = <T extends object>(target: T, service: Service): T =>
+    linked(target, service, () => links.of(engine.runs ?? '', service));
+  return {
+    swap: to(swap, 'changenow'),
+    prices: to(market, 'prices'),
+    payments: to(nowpayments, 'nowpayments'),
+    chain: to(chain, 'evm'),
+  };
+}
+
 function settleKinds(world: World): AnyEffectKind[] {
-  const { swap, market: prices, nowpayments: payments, chain } = world;
+  const { swap, prices, payments, chain } = outsideOf(world);
   const policy = policyOf(SETTINGS, SETTINGS.HOST_WALLET_ADDRESS);
   const shared = {
     codec: CODEC,
@@ -87,7 +102,7 @@ function settleKinds(world: World): AnyEffectKind[] {
 }
 
 function payoutKinds(world: World): AnyEffectKind[] {
-  const { swap, chain } = world;
+  const { swap, chain } = outsideOf(world);
   const policy = policyOf(SETTINGS, SETTINGS.HOST_WALLET_ADDRESS);
   const shared = { codec: CODEC, policy, chain, swap, signer: SIGNER, warn: () => undefined };
   return [payoutKind(shared), transferKind(shared), depositsKind(shared)].map(paced);
@@ -97,11 +112,11 @@ function rolesOf(world: World, wire: Wire): Role[] {
   const { engine, db } = world;
   const all = Array.from({ length: TOPICS[TOPIC.valued].partitions }, (_, partition) => partition);
   const [converts, accumulates] = [new Group(engine.random, all), new Group(engine.random, all)];
-  const recurring = { db, codec: CODEC, clock: engine.clock, settings: SETTINGS };
+  const recurring = { db, codec: CODEC, clock: world.clocks, settings: SETTINGS };
   const sweeping = [sweepKind(recurring), cureKind(recurring)];
   const [settling, paying] = [settleKinds(world), payoutKinds(world)];
   const members = (name: string, group: Group, run: typeof runConvert): Role[] =>
-    ['a', 'b'].map((id) => ({
+    ['a', 'b', 'c'].map((id) => ({
       name: `${name}-${id}`,
       group,
       tasks: [(member) => run(world, group, member)],
@@ -116,6 +131,7 @@ function rolesOf(world: World, wire: Wire): Role[] {
     ...members('accumulate', accumulates, runAccumulate),
     { name: 'relay-a', tasks: [(member) => runRelay(world, member)] },
     { name: 'relay-b', tasks: [(member) => runRelay(world, member)] },
+    { name: 'relay-c', tasks: [(member) => runRelay(world, member)] },
     { name: 'sweep', tasks: [worker(sweeping)] },
     { name: 'settle', tasks: [worker(settling)] },
     { name: 'payout-a', tasks: [worker(paying), worker(paying)] },
@@ -147,12 +163,28 @@ export function startProcesses(world: World, wire: Wire): void {
     const role = roles.get(process);
     if (!role) return;
     role.group?.leave(names.get(process)!);
-    if (error && !isTrouble(error) && !(error instanceof PublishUnknown)) engine.fail(error);
+    if (error && !isExit(world, error)) engine.fail(error);
     start(role, engine.random.int(500, 8_000));
   };
-  for (const role of rolesOf(world, wire)) start(role, 0);
+  const all = rolesOf(world, wire);
+  for (const role of all) start(role, 0);
+  for (const { name, run } of weatherOf(
+    world,
+    all.map((role) => role.name),
+  )) {
+    engine.spawn(new SimProcess('world'), name, run);
+  }
   engine.spawn(new SimProcess('owners'), 'owners', () => runOwners(world));
   startWorld(world, wire);
+}
+
+/** Errors with which a process may end: its supervisor starts it again. */
+function isExit({ engine }: World, error: Error): boolean {
+  if (isTrouble(error) || error instanceof PublishUnknown) return true;
+  // One that goes on with an old assignment finds the log gone on; whoever has the partition now does not.
+  return (
+    error instanceof Halted && error.reason === 'position_outside_log' && engine.faults.of('retention') > 0
+  );
 }
 
 const BLOCK_MS = 3_000;

@@ -14,11 +14,11 @@ import type { Group } from './group.ts';
 const learnSchemas = async (): Promise<void> => undefined;
 
 export function runConvert(world: World, group: Group, member: string): Promise<never> {
-  const { engine, db, log } = world;
+  const { engine, db, log, clocks } = world;
   const handler = convertHandler({
     db,
     codec: CODEC,
-    clock: engine.clock,
+    clock: clocks,
     publisher: simPublisher(engine, log),
     settings: SETTINGS,
     metrics: new Registry(),
@@ -36,8 +36,7 @@ export function runConvert(world: World, group: Group, member: string): Promise<
 }
 
 export function runAccumulate(world: World, group: Group, member: string): Promise<never> {
-  const { engine, db } = world;
-  const { clock } = engine;
+  const { db, clocks: clock } = world;
   const handler = accumulateHandler({
     db,
     codec: CODEC,

@@ -36,8 +36,8 @@ async function keep(
   held: readonly ShardClaim[],
   owner: string,
 ): Promise<readonly ShardClaim[]> {
-  const { db, engine } = world;
-  const now = engine.clock.now();
+  const { db, clocks } = world;
+  const now = clocks.now();
   const kept = held.length === 0 ? [] : await renewShards(db, held, now);
   const missing = SHARDS.filter((shard) => !kept.some((claim) => claim.shard === shard));
   if (missing.length === 0) return kept;

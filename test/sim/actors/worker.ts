@@ -18,11 +18,11 @@ import type { World } from '../world.ts';
 const POLL_MS = 10_000;
 
 export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): Promise<never> {
-  const { engine, db } = world;
+  const { engine, db, clocks } = world;
   const names = kinds.map((kind) => kind.kind);
   for (;;) {
     try {
-      const now = engine.clock.now();
+      const now = clocks.now();
       const until = new Date(now.getTime() + LEASE_MS);
       const request = {
         kinds: names,
@@ -35,7 +35,7 @@ export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): 
       for (const intent of leased) await workOn(world, kinds, intent);
       if (leased.length > 0) continue;
       const due = await nextIntentDue(db, names);
-      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - engine.clock.now().getTime());
+      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
       if (wait > 0) await engine.sleep(wait);
     } catch (error) {
       if (!isTrouble(error)) throw error;
@@ -58,8 +58,8 @@ async function workOn(world: World, kinds: readonly AnyEffectKind[], intent: Lea
 }
 
 async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): Promise<void> {
-  const { engine, db } = world;
-  const planned = await planIntent(db, kind, intent, engine.clock.now());
+  const { engine, db, clocks } = world;
+  const planned = await planIntent(db, kind, intent, clocks.now());
   if (planned === null) return;
   await engine.turn(`call for ${intent.key}`);
   const perform = (call: unknown, signal: AbortSignal) =>
@@ -72,7 +72,7 @@ async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): P
   }
   for (let attempt = 1; ; attempt++) {
     try {
-      const next = await applyOutcome(db, kind, intent, planned.call, outcome, engine.clock.now());
+      const next = await applyOutcome(db, kind, intent, planned.call, outcome, clocks.now());
       engine.note(`${intent.key} next ${JSON.stringify(next)}`);
       return;
     } catch (error) {
