@@ -3,7 +3,7 @@
  * message. PGlite's own query() takes five messages and plans every time, seven times slower.
  */
 import type { PGlite } from '@electric-sql/pglite';
-import { type Answer, prepare, readAnswer, run, simpleQuery } from './pg-wire.ts';
+import { type Answer, Request, readAnswer } from './pg-wire.ts';
 
 type Reader = (text: string) => unknown;
 
@@ -57,6 +57,10 @@ export class SqlError extends Error {
 export class PgSession {
   readonly #pglite: PGlite;
   readonly #statements = new Map<string, Statement>();
+  readonly #request = new Request();
+  #received: Buffer[] = [];
+  /** A BEGIN that goes with the first statement: it alone would cost as much as a small one. */
+  #begin: string | null = null;
 
   private constructor(pglite: PGlite) {
     this.#pglite = pglite;
@@ -71,32 +75,59 @@ export class PgSession {
     return session;
   }
 
+  /** Begins a transaction, as `BEGIN ...`. */
+  begin(text: string): void {
+    this.#begin = text;
+  }
+
+  /** COMMIT or ROLLBACK of what was begun. @throws SqlError */
+  end(text: 'COMMIT' | 'ROLLBACK'): void {
+    if (this.#begin === null) this.query(text, []);
+    this.#begin = null;
+  }
+
   /** Statements without parameters and rows. @throws SqlError */
   exec(text: string): void {
-    this.#send(simpleQuery(text));
+    this.#request.simple(text);
+    this.#send();
   }
 
   /** @throws SqlError */
   query<R>(text: string, values: readonly unknown[]): R[] {
     const { id, columns } = this.#prepared(text);
-    return this.#send(run(id, values.map(written))).rows.map((row) => rowOf<R>(row, columns));
+    if (this.#begin !== null) this.#request.simple(this.#begin);
+    this.#begin = null;
+    this.#request.run(id, values.map(written));
+    return this.#send().rows.map((row) => rowOf<R>(row, columns));
   }
 
   #prepared(text: string): Statement {
     const known = this.#statements.get(text);
     if (known) return known;
     const id = `s${this.#statements.size}`;
-    const { fields } = this.#send(prepare(id, text));
+    this.#request.prepare(id, text);
+    const { fields } = this.#send();
     const columns = fields.map(({ name, type }) => ({ name, read: READERS[type] ?? plain }));
     const statement = { id, columns };
     this.#statements.set(text, statement);
     return statement;
   }
 
-  #send(bytes: Buffer): Answer {
-    const answer = readAnswer(this.#pglite.execProtocolRawSync(bytes));
+  #send(): Answer {
+    const answer = readAnswer(this.#exchange(this.#request.take()));
     if (answer.error) throw new SqlError(answer.error.message, answer.error.code);
     return answer;
+  }
+
+  /** The stream's answer is here before the call returns; PGlite's other calls also parse all of it for themselves. */
+  #exchange(bytes: Uint8Array): Buffer {
+    this.#received = [];
+    void this.#pglite.execProtocolRawStream(bytes, {
+      syncToFs: false,
+      onRawData: (data) => this.#received.push(Buffer.from(data)),
+    });
+    if (this.#received.length === 0) throw new Error('PGlite gave no answer');
+    return this.#received.length === 1 ? this.#received[0]! : Buffer.concat(this.#received);
   }
 }
 
