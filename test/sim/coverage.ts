@@ -2,11 +2,15 @@
  * What simulations reached: steps of the graphs, reasons, faults, and which faults struck while something was in which
  * state. Counts of many runs add up.
  */
-import type { ReasonCode } from '../../schemas/reasons.ts';
+import { REASONS, type ReasonCode } from '../../schemas/reasons.ts';
 import type { FaultName } from './faults.ts';
 
 /** Counts by key: `edge payout ordered funded`, `reason duplicate`, `fault crash`, `pair crash payout ordered`. */
 export type Counts = Readonly<Record<string, number>>;
+
+export function isReason(code: string): code is ReasonCode {
+  return Object.hasOwn(REASONS, code);
+}
 
 export class Coverage {
   readonly #counts = new Map<string, number>();
@@ -20,15 +24,18 @@ export class Coverage {
     this.#count(`edge ${graph} ${from ?? 'new'} ${to}`);
   }
 
-  /** An entity's state as it was written; the edge follows from the state before. */
-  state(graph: string, id: string, to: string): void {
+  /**
+   * An entity's state as it was written.
+   * @returns the state before, where it was another; null: the entity is new
+   */
+  state(graph: string, id: string, to: string): string | null | undefined {
     const entity = `${graph} ${id}`;
     const from = this.#states.get(entity);
-    if (from === to) return;
-    this.edge(graph, from ?? null, to);
+    if (from === to) return undefined;
     this.#states.set(entity, to);
     if (from !== undefined) this.#move(`${graph} ${from}`, -1);
     this.#move(`${graph} ${to}`, 1);
+    return from ?? null;
   }
 
   reason(code: ReasonCode): void {

@@ -70,7 +70,10 @@ export class Request {
   }
 
   #value(value: string | null): void {
-    if (value === null) return this.#int32(-1);
+    if (value === null) {
+      this.#int32(-1);
+      return;
+    }
     const start = this.#at;
     this.#int32(0);
     this.#chars(value);

@@ -5,6 +5,7 @@ import { decideHeld } from './actors/operator.ts';
 import { startProcesses } from './actors/processes.ts';
 import { audit } from './auditor.ts';
 import type { Counts } from './coverage.ts';
+import { coverEnd } from './coverage-end.ts';
 import type { WarmPglite } from './database.ts';
 import { Engine } from './engine.ts';
 import type { FaultName } from './faults.ts';
@@ -56,6 +57,7 @@ export async function simulate(warm: WarmPglite, options: SimOptions): Promise<S
   startProcesses(world, new Wire());
   const open = await storyOf(world);
   if (open.length === 0) await options.beforeAudit?.(world);
+  await coverEnd(world);
   const problems = open.length === 0 ? await audit(world) : open;
   engine.stop();
   return {

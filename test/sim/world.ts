@@ -1,11 +1,9 @@
 /** Everything that one simulation has: time, chance, ledger, log, the outside, and the codec. */
 import { pino } from 'pino';
-import { ConnectionLostError } from '../../ledger/db-errors.ts';
-import type { LogRecord } from '../../processors/runtime/log-record.ts';
-import { type Codec, createCodec } from '../../schemas/codec.ts';
-import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
-import { Clocks } from './clocks.ts';
-import { type Fate, PgliteDatabase, type WarmPglite } from './database.ts';
+    plain: new PgliteDatabase(warm, { committed }),
+    log: new SimLog(engine, links),
+    links,
+    clocks,
 import type { Engine } from './engine.ts';
 import { Links } from './links.ts';
 import { SimLog } from './log.ts';
@@ -47,6 +45,8 @@ export interface World {
   readonly swap: SimSwap;
   readonly nowpayments: SimNowPayments;
   readonly workload: Workload;
+  /** One per consumer that was ever started: how its inputs ended. */
+  readonly counters: Registry[];
 }
 
 export function createWorld(engine: Engine, warm: WarmPglite): World {
@@ -60,10 +60,12 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     if (faults.strikes('sql-lost')) return { kind: 'lost', at: random.int(0, CRASH_STATEMENTS) };
     return { kind: 'good' };
   };
+  const committed = (statements: readonly Committed[]) => coverWrites(engine.coverage, statements);
   const db = new PgliteDatabase(warm, {
     step: (label) => stepTo(engine, links, label),
     fate,
     crash: () => engine.crashHere('inside a transaction'),
+    committed,
   });
   const chain = new SimChain(engine, SETTINGS.HOST_WALLET_ADDRESS, SETTINGS.USDT_CONTRACT);
   const market = new Market(engine);
@@ -73,7 +75,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
   return {
     engine,
     db,
-    plain: new PgliteDatabase(warm),
+    plain: new PgliteDatabase(warm, { committed }),
     log: new SimLog(engine, links),
     links,
     clocks,
@@ -82,6 +84,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     swap: new SimSwap(engine, chain, market),
     nowpayments,
     workload,
+    counters: [],
   };
 }
 

@@ -32,6 +32,7 @@ export async function runGateway(world: World, wire: Wire): Promise<never> {
     const { raw, signature } = delivery;
     const taken = takeIn({ raw, signature, traceparent: '00-0-0-00', at: clocks.now() }, OPTIONS);
     const { record } = taken;
+    if (taken.reason !== 'received') engine.coverage.reason(taken.reason);
     try {
       if (record) await publisher.publish([{ ...record, headers: { ...record.headers } }]);
     } catch (error) {

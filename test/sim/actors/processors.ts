@@ -13,6 +13,12 @@ import type { Group } from './group.ts';
 
 const learnSchemas = async (): Promise<void> => undefined;
 
+function counters(world: World): Registry {
+  const registry = new Registry();
+  world.counters.push(registry);
+  return registry;
+}
+
 export function runConvert(world: World, group: Group, member: string): Promise<never> {
   const { engine, db, log, clocks } = world;
   const handler = convertHandler({
@@ -21,7 +27,7 @@ export function runConvert(world: World, group: Group, member: string): Promise<
     clock: clocks,
     publisher: simPublisher(engine, log),
     settings: SETTINGS,
-    metrics: new Registry(),
+    metrics: counters(world),
     learnSchemas,
   });
   const driver = new StatelessDriver({
@@ -42,7 +48,7 @@ export function runAccumulate(world: World, group: Group, member: string): Promi
     codec: CODEC,
     clock,
     settings: SETTINGS,
-    metrics: new Registry(),
+    metrics: counters(world),
     learnSchemas,
   });
   const driver = new StatefulDriver({
