@@ -1,9 +1,13 @@
 /** Everything that one simulation has: time, chance, ledger, log, the outside, and the codec. */
 import { pino } from 'pino';
-    plain: new PgliteDatabase(warm, { committed }),
-    log: new SimLog(engine, links),
-    links,
-    clocks,
+import type { Registry } from 'prom-client';
+import { ConnectionLostError } from '../../ledger/db-errors.ts';
+import type { LogRecord } from '../../processors/runtime/log-record.ts';
+import { type Codec, createCodec } from '../../schemas/codec.ts';
+import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
+import { Clocks } from './clocks.ts';
+import { coverWrites } from './coverage-writes.ts';
+import { type Committed, type Fate, PgliteDatabase, type WarmPglite } from './database.ts';
 import type { Engine } from './engine.ts';
 import { Links } from './links.ts';
 import { SimLog } from './log.ts';
