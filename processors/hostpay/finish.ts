@@ -8,7 +8,7 @@ import { amountOf, backToFunds, moveTransfer, valueBack } from '../swap/funds.ts
 import { closeOrder, fundedOrder } from '../swap/order.ts';
 import { ATTEMPTS_MAX, completePayout } from '../swap/outcome.ts';
 import { move, type Owner, ownerOf, wakeOwner } from '../swap/owner.ts';
-import type { SeenReceipt, TransferContext } from './transition.ts';
+import { type SeenReceipt, settleDoubt, type TransferContext } from './transition.ts';
 
 /** @param tx the one among its hashes that is final; every other one with that nonce can never be mined any more */
 export function finishTransfer(
@@ -18,6 +18,7 @@ export function finishTransfer(
   receipt: SeenReceipt,
 ): void {
   const { transfer } = context;
+  settleDoubt(work, context);
   const spent = money('ETH', receipt.gasUsed * receipt.effectiveGasPrice);
   const gasLines = gasSpent(spent, money('ETH', transfer.gas_held));
   const facts = { hash: tx.hash, block: receipt.block, gas_spent: spent.minor };

@@ -227,9 +227,26 @@ function prepareFailed(work: Work, context: TransferContext, error: ProviderFail
 }
 
 /** Somebody else signs with our key: nothing of ours may go out until a person has looked. */
-function halt(work: Work, wallet: WalletRow, detail: string): void {
-  work.put(wallets, { ...wallet, halted: 'foreign_nonce' });
+function halt(work: Work, wallet: WalletRow, detail: string, halted = 'foreign_nonce'): void {
+  work.put(wallets, { ...wallet, halted });
   work.discrepancy('foreign_nonce', `wallet:${wallet.address}`, detail);
+}
+
+/**
+ * A node says that another transaction used the nonce of this transfer. Nothing new goes out meanwhile; but a node that is
+ * behind says so of our own, too, and then its receipt will tell.
+ */
+function doubt(work: Work, { transfer, wallet }: TransferContext, detail: string): void {
+  if (wallet && wallet.halted === null) halt(work, wallet, detail, doubtAbout(transfer));
+}
+
+function doubtAbout(transfer: TransferRow): string {
+  return `nonce_in_doubt:${transfer.transfer_id}`;
+}
+
+/** It was our own that used the nonce: what was halted for this doubt alone goes on. */
+export function settleDoubt(work: Work, { transfer, wallet }: TransferContext): void {
+  if (wallet?.halted === doubtAbout(transfer)) work.put(wallets, { ...wallet, halted: null });
 }
 
 interface TxPlan {
@@ -276,12 +293,12 @@ export function applyBroadcast(
   context: TransferContext,
   outcome: { readonly ok: TransferResult } | { readonly error: ProviderFailure },
 ): Next {
-  const { transfer, wallet } = context;
+  const { transfer } = context;
   if (transfer.state !== 'signed') return { pollAt: work.now };
   const error = 'error' in outcome ? outcome.error : undefined;
   if (error?.kind === 'transient') return { retry: `${error.code}: ${error.message}` };
   if (error?.kind === 'permanent') {
-    if (error.code === 'nonce_used' && wallet) halt(work, wallet, error.message);
+    if (error.code === 'nonce_used') doubt(work, context, error.message);
     else if (error.code === 'insufficient_funds') return wait(work, transfer, 'gas_low');
     else if (!/underpriced/.test(error.code)) {
       work.discrepancy('broadcast_refused', `transfer:${transfer.transfer_id}`, error.message);
@@ -301,10 +318,10 @@ export function applyUnmined(
   context: TransferContext,
   seen: Extract<TransferResult, { do: 'watch' }>,
 ): Next {
-  const { transfer, policy, wallet } = context;
+  const { transfer, policy } = context;
   const latest = latestTx(work, transfer);
-  if (seen.rebroadcast?.code === 'nonce_used' && wallet && !wallet.halted) {
-    halt(work, wallet, `nonce ${latest.nonce} of transfer ${transfer.transfer_id} was used by another`);
+  if (seen.rebroadcast?.code === 'nonce_used') {
+    doubt(work, context, `nonce ${latest.nonce} of transfer ${transfer.transfer_id} was used by another`);
   }
   if (!seen.quote) return pollChain(work, latest.signed_at);
   const fees = replacementFees(latest, seen.quote, policy.gasMax);

@@ -11,7 +11,7 @@ export async function audit(world: World): Promise<string[]> {
   const books = await readBooks(world.plain);
   return [
     ...auditPayments(books, world.workload.payments),
-    ...auditAccounts(books),
+    ...auditAccounts(books, world.chain.foreignUse.length > 0),
     ...auditOutside(world, books),
     ...auditTopics(world, books),
   ];

@@ -22,7 +22,22 @@ export async function unfinished(world: World): Promise<string[]> {
   const [outbox] = await plain.query<{ n: number }>('SELECT count(*)::int AS n FROM outbox');
   if (outbox!.n > 0) open.push(`${outbox!.n} rows in the outbox`);
   open.push(...(await openIntents(world)), ...(await openEntities(world)));
-  return open;
+  return world.chain.foreignUse.length > 0 ? afterForeignUse(world, open) : open;
+}
+
+/** What goes out, which a halted wallet keeps waiting for a person. */
+const OUTGOING = /^(intent (payout|conversion|transfer):|(payout|conversion|transfer) )/;
+const HALTED_MS = 600_000;
+const waiting = new WeakMap<World, { readonly lines: string; readonly since: number }>();
+
+/** Somebody else has our key: what is under way ends where it can; then nothing of ours moves any more. */
+function afterForeignUse(world: World, open: readonly string[]): string[] {
+  const { elapsed } = world.engine.clock;
+  const lines = open.filter((line) => OUTGOING.test(line)).join('\n');
+  const before = waiting.get(world);
+  if (before?.lines !== lines) waiting.set(world, { lines, since: elapsed });
+  else if (elapsed - before.since >= HALTED_MS) return open.filter((line) => !OUTGOING.test(line));
+  return [...open, 'the wallet may have been used by somebody else: not long enough ago'];
 }
 
 async function openIntents(world: World): Promise<string[]> {

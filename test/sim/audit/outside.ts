@@ -17,12 +17,13 @@ function auditChain(world: World, books: Books): string[] {
   for (const asset of ['ETH', 'USDT'] as const) {
     const unused = sum(books.unused.filter((row) => row.asset === asset).map((row) => row.amount));
     const booked = OURS.reduce((total, account) => total + balance(books, account, asset), 0n);
-    if (booked + unused !== held[asset])
+    const foreign = asset === 'ETH' ? foreignGas(world) : 0n;
+    if (booked + unused !== held[asset] + foreign)
       problems.push(`the chain has ${held[asset]} ${asset}, the books ${booked} and ${unused} unused`);
   }
   const host = SETTINGS.HOST_WALLET_ADDRESS.toLowerCase();
   const left = world.chain.mined.filter(
-    (one) => one.from === host && one.to !== host && one.receipt.status === 1,
+    (one) => one.from === host && one.to !== host && one.receipt.status === 1 && !one.signed?.foreign,
   );
   const final = books.transfers.filter((row) => row.state === 'final');
   const key = (to: string, asset: string, amount: bigint | string) =>
@@ -32,6 +33,13 @@ function auditChain(world: World, books: Books): string[] {
   if (wanted.join('\n') !== got.join('\n'))
     problems.push(`what left the wallet is not what the books say: ${difference(wanted, got)}`);
   return problems;
+}
+
+/** What somebody else who has our key spent, wei. */
+function foreignGas({ chain }: World): bigint {
+  return chain.foreignUse.reduce((total, one) => {
+    return 'receipt' in one ? total + one.receipt.gasUsed * one.receipt.effectiveGasPrice : total;
+  }, 0n);
 }
 
 function difference(wanted: readonly string[], got: readonly string[]): string {

@@ -1,8 +1,7 @@
 /**
- * A small EVM chain behind the real Chain interface: blocks, nonces, a pool with replacement, reverts, finality two
- * blocks behind the head. Coins come and go exactly; gas is paid by the sender.
+ * The simulated chain behind the real Chain interface, as an unreliable node tells it: blocks behind the truth, deaf for
+ * a while to what was mined, forgetful of what it accepted. What happens to the blocks themselves is decided here, too.
  */
-import { createHash } from 'node:crypto';
 import type {
   Chain,
   ChainTransaction,
@@ -12,241 +11,257 @@ import type {
   QuoteRequest,
   Receipt,
 } from '../../../providers/evm/chain.ts';
-import { type DecodedTransfer, decodeTransfer } from '../../../providers/evm/wallet.ts';
+import { decodeTransfer } from '../../../providers/evm/wallet.ts';
 import type { LedgerAsset } from '../../../schemas/assets.ts';
 import type { Engine } from '../engine.ts';
 import { Answers } from './answers.ts';
+import { Blocks, FINALITY, GWEI, type Held, type Mined, type Pending } from './blocks.ts';
 
-const GWEI = 10n ** 9n;
-const FINALITY = 2;
-const GAS_USED: Readonly<Record<LedgerAsset, bigint>> = { ETH: 21_000n, USDT: 65_000n };
-
-type Held = Record<LedgerAsset, bigint>;
-
-/** A transfer that waits to be mined. Only those of the host wallet have a nonce and pay gas here. */
-interface Pending {
-  readonly hash: string;
-  readonly from: string;
-  readonly to: string;
-  readonly asset: LedgerAsset;
-  readonly amount: bigint;
-  readonly signed: DecodedTransfer | null;
-  readonly stuck: boolean;
-}
-
-interface Mined extends Pending {
-  readonly block: number;
-  readonly logIndex: number;
-  readonly receipt: Receipt;
-}
+/** Sends coins to addresses that never asked for them; and, once in a while, has our key. */
+const STRANGER = `0x${'57'.repeat(20)}`;
+const BLOCK_MS = 3_000;
 
 export class SimChain implements Chain {
   readonly #engine: Engine;
-  readonly #host: string;
   readonly #usdtContract: string;
   readonly #answers: Answers;
-  readonly #balances = new Map<string, Held>();
-  readonly #hostAt: Held[] = [];
-  readonly #nonceAt: number[] = [];
-  readonly mined: Mined[] = [];
-  #pool: Pending[] = [];
-  #nonce = 0;
-  #baseFee = 10n * GWEI;
-  #serial = 0;
+  readonly #truth: Blocks;
+  /** Hashes that the node denies until then, virtual ms. */
+  readonly #denied = new Map<string, number>();
+  /** Block until which gas is dear. */
+  #dearUntil = 0;
 
   constructor(engine: Engine, host: string, usdtContract: string) {
     this.#engine = engine;
-    this.#host = host.toLowerCase();
     this.#usdtContract = usdtContract;
     this.#answers = new Answers(engine, 'evm');
-    for (let i = 0; i <= FINALITY; i++) this.mine();
+    this.#truth = new Blocks(host);
+    for (let i = 0; i <= FINALITY; i++) this.#truth.mine({ baseFee: 10n * GWEI });
+    this.endow(STRANGER, 'ETH', 10n ** 24n);
+    this.endow(STRANGER, 'USDT', 10n ** 15n);
   }
 
-  get #latest(): number {
-    return this.#hostAt.length - 1;
+  // for whoever plays a role outside, and for the auditor
+
+  get mined(): readonly Mined[] {
+    return this.#truth.mined;
+  }
+
+  /** Somebody else signed with our key. */
+  get foreignUse(): readonly (Mined | Pending)[] {
+    return [...this.#truth.mined, ...this.#truth.pool].filter((one) => one.signed?.foreign);
+  }
+
+  isFinal(hash: string): boolean {
+    const mined = this.#truth.minedBy(hash);
+    return mined !== undefined && mined.block <= this.#truth.finalized;
   }
 
   held(address: string): Held {
-    const key = address.toLowerCase();
-    let held = this.#balances.get(key);
-    if (!held) {
-      held = { ETH: 0n, USDT: 0n };
-      this.#balances.set(key, held);
-    }
-    return held;
+    return this.#truth.held(address);
   }
 
-  /** Coins out of nothing, for whoever plays a role outside. */
+  /** Coins out of nothing. */
   endow(address: string, asset: LedgerAsset, amount: bigint): void {
     this.held(address)[asset] += amount;
   }
 
-  /** Somebody outside sends coins; mined with the next block. */
+  /** Somebody outside sends coins; mined with a next block. @returns the hash */
   pay(from: string, to: string, asset: LedgerAsset, amount: bigint): string {
-    this.#serial += 1;
-    const hash = `0x${createHash('sha256').update(`pay ${this.#serial} ${from} ${to} ${amount}`).digest('hex')}`;
-    this.#pool.push({
+    return this.#truth.pay(from, to, asset, amount);
+  }
+
+  /** One more block, and what may happen to the chain around it. */
+  mine(): void {
+    const { faults } = this.#engine;
+    if (faults.strikes('reorg')) this.#reorganise();
+    if (faults.strikes('strangers')) this.#gift();
+    if (this.foreignUse.length === 0 && faults.strikes('foreign-key')) this.#useKey();
+    this.#drop();
+    this.#mineOne((pending) => faults.strikes('slow-block', pending.signed ? 1 : 0.3));
+  }
+
+  #mineOne(waits: (pending: Pending) => boolean): void {
+    const { faults } = this.#engine;
+    const reverts = (): boolean => faults.strikes('revert');
+    this.#truth.mine({ baseFee: this.#nextBaseFee(), waits, reverts });
+  }
+
+  #nextBaseFee(): bigint {
+    const { faults, random } = this.#engine;
+    const usual = BigInt(random.int(5, 30)) * GWEI;
+    if (faults.quiet) return usual;
+    const chance = faults.chanceOf('gas-spike');
+    if (this.#truth.latest >= this.#dearUntil && faults.strikes('gas-spike'))
+      this.#dearUntil = this.#truth.latest + chance.int(5, 50);
+    return this.#truth.latest < this.#dearUntil ? BigInt(chance.int(80, 500)) * GWEI : usual;
+  }
+
+  /** The newest blocks were not the ones that the network agreed on. */
+  #reorganise(): void {
+    const chance = this.#engine.faults.chanceOf('reorg');
+    const depth = chance.int(1, FINALITY);
+    this.#truth.takeBack(depth, chance);
+    this.#engine.note(`chain reorganised, ${depth} blocks deep`);
+    for (let i = 0; i < depth; i++) this.#mineOne(() => chance.chance(0.5));
+  }
+
+  #gift(): void {
+    const chance = this.#engine.faults.chanceOf('strangers');
+    const asset = chance.pick(['ETH', 'USDT'] as const);
+    this.pay(STRANGER, this.#truth.host, asset, BigInt(chance.int(1, 2_000_000)));
+  }
+
+  /** A nonce of ours is used by somebody else; nothing but its gas is lost. */
+  #useKey(): void {
+    const nonce = this.#truth.nonce;
+    const signed = { nonce, maxFeePerGas: 600n * GWEI, maxPriorityFeePerGas: GWEI, foreign: true };
+    const [from, hash] = [this.#truth.host, `0x${'f0'.repeat(32)}`];
+    this.#engine.note(`somebody else signs nonce ${nonce}`);
+    this.#truth.pool.push({ hash, from, to: STRANGER, asset: 'ETH', amount: 0n, signed, stuckUntil: 0 });
+  }
+
+  /** The pool forgets transactions of ours: only sending them again brings them back. */
+  #drop(): void {
+    const { faults } = this.#engine;
+    this.#truth.pool = this.#truth.pool.filter((one) => {
+      if (!one.signed || one.signed.foreign || !faults.strikes('dropped')) return true;
+      this.#engine.note(`the pool drops ${one.hash}`);
+      return false;
+    });
+  }
+
+  // as seen by the product
+
+  /** The newest block that the node knows which answers this call. */
+  #seen(): number {
+    const { faults } = this.#engine;
+    const behind = faults.strikes('lagging') ? faults.chanceOf('lagging').int(1, 4) : 0;
+    return Math.max(FINALITY, this.#truth.latest - behind);
+  }
+
+  /** @throws ProviderError when two nodes that must agree do not */
+  #agree(what: string): void {
+    if (this.#engine.faults.strikes('disagreement'))
+      throw this.#answers.error('transient', 'rpc_disagreement', what);
+  }
+
+  /** What the node knows as mined; now and then it denies for a while what it has. */
+  #find(hash: string, seen: number): Mined | undefined {
+    const mined = this.#truth.minedBy(hash);
+    if (!mined || mined.block > seen) return undefined;
+    const now = this.#engine.clock.elapsed;
+    const { faults } = this.#engine;
+    if (faults.strikes('denied')) this.#denied.set(hash, now + faults.chanceOf('denied').int(3_000, 60_000));
+    return !faults.quiet && (this.#denied.get(hash) ?? 0) > now ? undefined : mined;
+  }
+
+  async head(): Promise<Head> {
+    this.#answers.mayFail('head');
+    this.#agree('head');
+    const latest = this.#seen();
+    const finalized = latest - FINALITY;
+    return { latest, finalized, finalizedHash: this.#truth.at(finalized)!.hash };
+  }
+
+  async quote({ asset }: QuoteRequest): Promise<Quote> {
+    this.#answers.mayFail('quote');
+    const { baseFee } = this.#truth;
+    const gasLimit = asset === 'ETH' ? 25_200n : 100_000n;
+    return { gasLimit, maxFeePerGas: 2n * baseFee + GWEI, maxPriorityFeePerGas: GWEI, baseFee };
+  }
+
+  async nonces(): Promise<{ latest: number; pending: number; finalized: number }> {
+    this.#answers.mayFail('nonces');
+    const seen = this.#seen();
+    const latest = this.#truth.at(seen)!.nonce;
+    let pending = latest;
+    while (this.#truth.pool.some(({ signed }) => signed?.nonce === pending)) pending += 1;
+    return { latest, pending, finalized: this.#truth.at(seen - FINALITY)!.nonce };
+  }
+
+  async nonceAt(_address: string, block: number): Promise<number> {
+    this.#agree('nonceAt');
+    return this.#truth.at(this.#known(block))!.nonce;
+  }
+
+  async balances(_address: string, block: number | 'finalized'): Promise<Held & { block: number }> {
+    this.#answers.mayFail('balances');
+    this.#agree('balances');
+    const at = block === 'finalized' ? this.#seen() - FINALITY : this.#known(block);
+    return { ...this.#truth.at(at)!.host, block: at };
+  }
+
+  /** @throws ProviderError as a node that has not heard of the block yet */
+  #known(block: number): number {
+    if (block > this.#seen())
+      throw this.#answers.error('transient', 'rpc_error', `block ${block} is unknown`);
+    return block;
+  }
+
+  async broadcast(raw: string): Promise<'accepted' | 'known'> {
+    this.#answers.mayFail('broadcast');
+    const { faults } = this.#engine;
+    const decoded = decodeTransfer(raw, this.#usdtContract);
+    const { hash, from, to, asset, amount, nonce, maxFeePerGas, maxPriorityFeePerGas } = decoded;
+    if (this.#truth.pool.some((one) => one.hash === hash)) return 'known';
+    if (nonce < this.#truth.nonce) {
+      // A node asks itself what used the nonce; behind the others it may not know that we did.
+      if (this.#find(hash, this.#seen())) return 'known';
+      throw this.#answers.error('permanent', 'nonce_used', `nonce ${nonce}`);
+    }
+    const before = this.#truth.pool.filter((one) => one.signed?.nonce === nonce);
+    if (before.some((one) => maxFeePerGas * 10n < one.signed!.maxFeePerGas * 11n))
+      throw this.#answers.error('permanent', 'replacement_underpriced', `nonce ${nonce}`);
+    if (faults.strikes('forgetful')) {
+      this.#engine.note(`a node accepts and forgets ${hash}`);
+      return 'accepted';
+    }
+    const stuck = before.length === 0 && faults.strikes('stuck');
+    const blocks = stuck ? Math.ceil(faults.chanceOf('stuck').int(30_000, 400_000) / BLOCK_MS) : 0;
+    // What it replaces may be mined all the same: other nodes have it still.
+    this.#truth.pool.push({
       hash,
       from: from.toLowerCase(),
       to: to.toLowerCase(),
       asset,
       amount,
-      signed: null,
-      stuck: false,
+      signed: { nonce, maxFeePerGas, maxPriorityFeePerGas, foreign: false },
+      stuckUntil: this.#truth.latest + blocks,
     });
-    return hash;
-  }
-
-  /** One block with everything that can be in it. */
-  mine(): void {
-    const block = this.#hostAt.length;
-    const { random } = this.#engine;
-    this.#baseFee = BigInt(random.int(5, 30)) * GWEI;
-    const outside = this.#pool.filter((pending) => pending.signed === null);
-    for (const pending of outside) this.#execute(pending, block);
-    for (;;) {
-      const next = this.#bestOf(this.#nonce);
-      if (!next) break;
-      this.#nonce += 1;
-      this.#execute(next, block);
-    }
-    const done = new Set(this.mined.filter((one) => one.block === block).map((one) => one.hash));
-    this.#pool = this.#pool.filter(
-      ({ hash, signed }) => !done.has(hash) && (signed === null || signed.nonce >= this.#nonce),
-    );
-    this.#hostAt.push({ ...this.held(this.#host) });
-    this.#nonceAt.push(this.#nonce);
-  }
-
-  #bestOf(nonce: number): Pending | undefined {
-    const candidates = this.#pool.filter(
-      ({ signed, stuck }) => signed?.nonce === nonce && !stuck && signed.maxFeePerGas >= this.#baseFee,
-    );
-    return candidates.sort((a, b) => (a.signed!.maxFeePerGas > b.signed!.maxFeePerGas ? -1 : 1))[0];
-  }
-
-  #execute(pending: Pending, block: number): void {
-    const { from, to, asset, amount, signed } = pending;
-    const gasUsed = GAS_USED[asset];
-    const price = signed ? min(signed.maxFeePerGas, this.#baseFee + signed.maxPriorityFeePerGas) : 0n;
-    const sender = this.held(from);
-    sender.ETH -= gasUsed * price;
-    const reverts = signed !== null && amount > 0n && this.#engine.faults.strikes('revert');
-    const good = !reverts && sender[asset] >= amount;
-    if (signed === null && !good) throw new Error(`${from} has not the ${amount} of ${asset} that it sends`);
-    if (good) {
-      sender[asset] -= amount;
-      this.held(to)[asset] += amount;
-    }
-    if (sender.ETH < 0n) throw new Error(`${from} spends more gas than it has`);
-    const receipt: Receipt = {
-      block,
-      blockHash: blockHash(block),
-      status: good ? 1 : 0,
-      gasUsed,
-      effectiveGasPrice: price,
-    };
-    this.mined.push({ ...pending, block, logIndex: asset === 'ETH' ? -1 : this.mined.length, receipt });
-  }
-
-  // as seen by the product
-
-  async head(): Promise<Head> {
-    this.#answers.mayFail('head');
-    const finalized = this.#latest - FINALITY;
-    return { latest: this.#latest, finalized, finalizedHash: blockHash(finalized) };
-  }
-
-  async quote({ asset }: QuoteRequest): Promise<Quote> {
-    this.#answers.mayFail('quote');
-    const tip = GWEI;
-    const gasLimit = asset === 'ETH' ? 25_200n : 100_000n;
-    return {
-      gasLimit,
-      maxFeePerGas: 2n * this.#baseFee + tip,
-      maxPriorityFeePerGas: tip,
-      baseFee: this.#baseFee,
-    };
-  }
-
-  async nonces(): Promise<{ latest: number; pending: number; finalized: number }> {
-    this.#answers.mayFail('nonces');
-    let pending = this.#nonce;
-    while (this.#pool.some(({ signed }) => signed?.nonce === pending)) pending += 1;
-    return { latest: this.#nonce, pending, finalized: this.#nonceAt[this.#latest - FINALITY] ?? 0 };
-  }
-
-  async nonceAt(_address: string, block: number): Promise<number> {
-    return this.#nonceAt[block] ?? 0;
-  }
-
-  async balances(_address: string, block: number | 'finalized'): Promise<Held & { block: number }> {
-    this.#answers.mayFail('balances');
-    const at = block === 'finalized' ? this.#latest - FINALITY : block;
-    return { ...this.#hostAt[at]!, block: at };
-  }
-
-  async broadcast(raw: string): Promise<'accepted' | 'known'> {
-    this.#answers.mayFail('broadcast');
-    const signed = decodeTransfer(raw, this.#usdtContract);
-    if (
-      this.#pool.some(({ hash }) => hash === signed.hash) ||
-      this.mined.some(({ hash }) => hash === signed.hash)
-    )
-      return 'known';
-    if (signed.nonce < this.#nonce)
-      throw this.#answers.error('permanent', 'nonce_used', `nonce ${signed.nonce}`);
-    const before = this.#pool.filter((pending) => pending.signed?.nonce === signed.nonce);
-    if (before.some((pending) => signed.maxFeePerGas * 10n < pending.signed!.maxFeePerGas * 11n)) {
-      throw this.#answers.error('permanent', 'replacement_underpriced', `nonce ${signed.nonce}`);
-    }
-    const { hash, from, to, asset, amount } = signed;
-    const stuck = before.length === 0 && this.#engine.faults.strikes('stuck');
-    this.#pool.push({ hash, from: from.toLowerCase(), to: to.toLowerCase(), asset, amount, signed, stuck });
     this.#answers.mayBeLost('broadcast');
     return 'accepted';
   }
 
   async receipts(hashes: readonly string[]): Promise<Map<string, Receipt | null>> {
     this.#answers.mayFail('receipts');
-    return new Map(
-      hashes.map((hash) => [hash, this.mined.find((one) => one.hash === hash)?.receipt ?? null]),
-    );
+    this.#agree('receipts');
+    const seen = this.#seen();
+    return new Map(hashes.map((hash) => [hash, this.#find(hash, seen)?.receipt ?? null]));
   }
 
   async deposits(address: string, fromBlock: number, toBlock: number): Promise<Deposit[]> {
     this.#answers.mayFail('deposits');
+    this.#agree('deposits');
+    if (toBlock > this.#seen() - FINALITY)
+      throw this.#answers.error('transient', 'not_final', `deposits up to block ${toBlock}`);
     const to = address.toLowerCase();
     return this.mined
       .filter((one) => one.to === to && one.from !== to && one.receipt.status === 1 && one.amount > 0n)
       .filter((one) => one.block >= fromBlock && one.block <= toBlock)
-      .map(({ hash, logIndex, block, asset, from, amount }) => ({
-        hash,
-        logIndex,
-        block,
-        asset,
-        from,
-        to: address,
-        amount,
-      }));
+      .map(({ hash, logIndex, block, asset, from, amount }) => {
+        return { hash, logIndex, block, asset, from, to: address, amount };
+      });
   }
 
   async transaction(hash: string): Promise<ChainTransaction | null> {
     this.#answers.mayFail('transaction');
-    const mined = this.mined.find((one) => one.hash === hash);
-    const found = mined ?? this.#pool.find((one) => one.hash === hash);
+    const mined = this.#find(hash, this.#seen());
+    const found = mined ?? this.#truth.pool.find((one) => one.hash === hash);
     if (!found) return null;
     const { from, to, asset, amount, signed } = found;
     return { hash, from, to, asset, amount, nonce: signed?.nonce ?? 0, block: mined?.block ?? null };
   }
 
   close(): void {}
-}
-
-function blockHash(block: number): string {
-  return `0x${createHash('sha256').update(`block ${block}`).digest('hex')}`;
-}
-
-function min(a: bigint, b: bigint): bigint {
-  return a < b ? a : b;
 }

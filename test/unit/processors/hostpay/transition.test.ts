@@ -201,6 +201,23 @@ describe('stuck', () => {
   test('a nonce that somebody else used halts the wallet', () => {
     const rebroadcast = { kind: 'permanent', code: 'nonce_used', message: 'used' } as const;
     applyUnmined(desk.work, desk.transfer, { ...UNMINED, rebroadcast });
+    desk.commit();
+    const { transfer_id } = desk.transfer.transfer;
+    expect(desk.work.all(wallets)[0]!.halted).toBe(`nonce_in_doubt:${transfer_id}`);
+    expect(desk.discrepancies()).toEqual(['foreign_nonce']);
+  });
+
+  test('a node that was behind and took our own nonce for a foreign one halts it only until ours is final', () => {
+    const rebroadcast = { kind: 'permanent', code: 'nonce_used', message: 'used' } as const;
+    applyUnmined(desk.work, desk.transfer, { ...UNMINED, rebroadcast });
+    desk.commit();
+    desk.mine(1);
+    expect(desk.work.all(wallets)[0]!.halted).toBeNull();
+  });
+
+  test('what is halted for another reason stays so when a transfer is final', () => {
+    desk.work.put(wallets, { ...desk.work.all(wallets)[0]!, halted: 'foreign_nonce' });
+    desk.mine(1);
     expect(desk.work.all(wallets)[0]!.halted).toBe('foreign_nonce');
   });
 
