@@ -83,5 +83,8 @@ async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): P
 
 /** Neither a provider's failure nor the database's: a fault of ours, which no retry should hide. */
 function isFault({ code, message }: ProviderFailure): boolean {
-  return code === 'unexpected' && !/^(no answer from the database|the answer to COMMIT)/.test(message);
+  return (
+    code === 'unexpected' &&
+    !/^(no answer from the database|the answer to COMMIT|simulated: SQLSTATE)/.test(message)
+  );
 }
