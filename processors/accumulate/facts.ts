@@ -4,18 +4,18 @@ import type { PaymentFacts } from '../../schemas/events.ts';
 import { formatUnits, parseUnits } from '../../schemas/money.ts';
 
 /** Statuses in the order in which a payment lives; a lower one later is stale. */
-const RANK: Readonly<Record<string, number>> = {
-  waiting: 0,
-  confirming: 1,
-  confirmed: 2,
-  sending: 3,
-  partially_paid: 4,
-  finished: 5,
-};
+const RANK: ReadonlyMap<string, number> = new Map([
+  ['waiting', 0],
+  ['confirming', 1],
+  ['confirmed', 2],
+  ['sending', 3],
+  ['partially_paid', 4],
+  ['finished', 5],
+]);
 
 /** undefined for failed, expired and refunded, which have rules of their own. */
 export function rankOf(status: string): number | undefined {
-  return RANK[status];
+  return RANK.get(status);
 }
 
 /**
