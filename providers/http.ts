@@ -25,8 +25,11 @@ export interface HttpOptions {
 export type Query = Record<string, string | undefined>;
 
 export interface Http {
-  /** @param path begins with a slash, its parts already percent-encoded */
-  get(path: string, query?: Query): Promise<Json>;
+  /**
+   * @param path begins with a slash, its parts already percent-encoded
+   * @param headers of this call alone; secrets like those of all calls
+   */
+  get(path: string, query?: Query, headers?: Record<string, string>): Promise<Json>;
   /**
    * @param body may hold `json.exact('0.1')` where a number must be exact
    * @param options effect (default true): the call changes something there, so a failure after it was sent is
@@ -41,6 +44,7 @@ interface Call {
   readonly query: Query;
   readonly body: string | null;
   readonly effect: boolean;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 const TIMEOUT_MS_DEFAULT = 20_000;
@@ -55,9 +59,10 @@ export function createHttp(options: HttpOptions): Http {
     return send(options, call, signal);
   };
   return {
-    get: (path, query = {}) => run({ method: 'GET', path, query, body: null, effect: false }),
+    get: (path, query = {}, headers = {}) =>
+      run({ method: 'GET', path, query, body: null, effect: false, headers }),
     post: (path, body, { effect } = { effect: true }) =>
-      run({ method: 'POST', path, query: {}, body: stringifyJson(body), effect }),
+      run({ method: 'POST', path, query: {}, body: stringifyJson(body), effect, headers: {} }),
   };
 }
 
@@ -95,6 +100,7 @@ async function send(options: HttpOptions, call: Call, signal: AbortSignal): Prom
         accept: 'application/json',
         ...(call.body === null ? {} : { 'content-type': 'application/json' }),
         ...options.headers,
+        ...call.headers,
       },
       body: call.body,
       // A followed redirect would carry our key to another host, and repeat a POST.
@@ -167,7 +173,7 @@ function afterSending(call: Call): 'transient' | 'unknown_outcome' {
 
 function refusalOf(response: Response, body: string, options: HttpOptions, call: Call): ProviderError {
   const { status } = response;
-  const said = messageOf(body, Object.values(options.headers ?? {}));
+  const said = messageOf(body, Object.values({ ...options.headers, ...call.headers }));
   const code = said.code ?? `http_${status}`;
   const message = `${call.method} ${call.path} answered ${status} (${code})${said.text && `: ${said.text}`}`;
   const wait = retryAfterMs(response.headers.get('retry-after'), Date.now());

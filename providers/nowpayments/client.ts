@@ -1,12 +1,13 @@
 /**
- * NOWPayments over HTTP: make an invoice, ask for a payment's state, ask for a minimum. Amounts stay exact decimal
+ * NOWPayments over HTTP: make an invoice, ask for a payment's state or for all of a time, ask for a minimum. Amounts stay exact decimal
  * text and every field that is used is checked, because money follows from these answers.
  */
 import { afterEffect, malformed, ProviderError } from '../error.ts';
 import { createHttp, json } from '../http.ts';
-import { type PaymentFacts, readPayment } from './payment.ts';
+import { type ListedPayment, type PaymentFacts, readListed, readPayment } from './payment.ts';
+import { createSession } from './session.ts';
 
-export type { PaymentFacts } from './payment.ts';
+export type { ListedPayment, PaymentFacts } from './payment.ts';
 
 const PROVIDER = 'nowpayments';
 
@@ -31,8 +32,32 @@ export interface NowPayments {
    * @throws ProviderError, also when the answer is about another payment
    */
   payment(paymentId: string): Promise<PaymentFacts | null>;
+  /**
+   * One page of the payments that were made in a span of time, oldest first. A row that cannot be read is reported, not
+   * thrown: it must not hide the others.
+   * @throws ProviderError; `malformed` also when the answer is not of that span or not in that order
+   */
+  payments(request: ListRequest): Promise<PaymentList>;
   /** The smallest amount, in `from`, that is accepted for this pair of NOWPayments currency codes. */
   minimum(from: string, to: string): Promise<{ minAmount: string }>;
+}
+
+export interface ListRequest {
+  /** Time of the payment's making, both ends included. */
+  readonly from: Date;
+  readonly to: Date;
+  /** From 0 on. */
+  readonly page: number;
+  /** Rows of a page, 1 to 500. */
+  readonly limit: number;
+}
+
+export interface PaymentList {
+  readonly payments: readonly ListedPayment[];
+  /** What was wrong with each row that could not be read. */
+  readonly unreadable: readonly string[];
+  /** Whether this page was full, so that there may be more. */
+  readonly isFull: boolean;
 }
 
 export interface NowPaymentsOptions {
@@ -41,6 +66,8 @@ export interface NowPaymentsOptions {
   readonly apiKey: string;
   readonly timeoutMs?: number;
   readonly perMinute?: number;
+  /** Of the account: the documentation wants a login for the list beside the key. Without it the key is sent alone. */
+  readonly login?: { readonly email: string; readonly password: string } | undefined;
 }
 
 /** 50 a second. The provider publishes no exact limit per key: beyond it, it says 429 and how long to wait. */
@@ -55,6 +82,8 @@ export function createNowPayments(options: NowPaymentsOptions): NowPayments {
     ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
   });
 
+  const session = createSession(http, options.login);
+
   return {
     async createInvoice(request) {
       const reply = await http.post('/v1/invoice', invoiceBody(request), { effect: true });
@@ -68,6 +97,18 @@ export function createNowPayments(options: NowPaymentsOptions): NowPayments {
         if (isUnknownPayment(error)) return null;
         throw error;
       }
+    },
+
+    async payments(request) {
+      const query = {
+        limit: String(request.limit),
+        page: String(request.page),
+        sortBy: 'created_at',
+        orderBy: 'asc',
+        dateFrom: request.from.toISOString(),
+        dateTo: request.to.toISOString(),
+      };
+      return readList(await session.get('/v1/payment/', query), request);
     },
 
     async minimum(from, to) {
@@ -116,4 +157,36 @@ function readInvoice(reply: json.Json, request: InvoiceRequest): { invoiceId: st
     throw malformed(PROVIDER, 'invoice_url is not a web address');
   }
   return { invoiceId: json.identifier(invoice.id, `${PROVIDER}.invoice.id`), invoiceUrl };
+}
+
+/** The provider may count days where we say times: more than that off is an answer to another question. */
+const SPAN_TOLERANCE_MS = 26 * 60 * 60_000;
+
+function readList(reply: json.Json, request: ListRequest): PaymentList {
+  const rows = json.array(json.object(reply, `${PROVIDER}.list`).data, `${PROVIDER}.list.data`);
+  const payments: ListedPayment[] = [];
+  const unreadable: string[] = [];
+  for (const row of rows) {
+    try {
+      payments.push(readListed(row));
+    } catch (error) {
+      if (!(error instanceof ProviderError)) throw error;
+      unreadable.push(error.message);
+    }
+  }
+  const [earliest, latest] = [
+    request.from.getTime() - SPAN_TOLERANCE_MS,
+    request.to.getTime() + SPAN_TOLERANCE_MS,
+  ];
+  payments.forEach(({ paymentId, createdAt }, index) => {
+    const at = createdAt.getTime();
+    if (at < earliest || at > latest)
+      throw malformed(
+        PROVIDER,
+        `payment ${paymentId} of ${createdAt.toISOString()} is not of the time asked`,
+      );
+    if (index > 0 && at < payments[index - 1]!.createdAt.getTime())
+      throw malformed(PROVIDER, `payment ${paymentId} is not in the order asked`);
+  });
+  return { payments, unreadable, isFull: rows.length >= request.limit };
 }

@@ -1,4 +1,7 @@
-/** What NOWPayments says about one payment (`GET /v1/payment/{id}`), read strictly; amounts are exact decimal text. */
+/**
+ * What NOWPayments says about a payment, alone (`GET /v1/payment/{id}`) or as a row of its list (`GET /v1/payment/`), read
+ * strictly; amounts are exact decimal text.
+ */
 import { malformed } from '../error.ts';
 import { json } from '../http.ts';
 
@@ -28,22 +31,46 @@ export interface PaymentFacts {
   readonly updatedAt: Date;
 }
 
+/** A payment as a row of the list. */
+export interface ListedPayment extends Omit<PaymentFacts, 'updatedAt'> {
+  readonly createdAt: Date;
+  readonly updatedAt: Date | null;
+}
+
 /**
  * @param asked the payment that was asked for
  * @throws ProviderError `malformed` when a field has not the documented shape, or the answer is about another one
  */
 export function readPayment(reply: json.Json, asked: string): PaymentFacts {
-  const at = (field: string): string => `nowpayments.payment.${field}`;
   const row = json.object(reply, 'nowpayments.payment');
+  const facts = readFacts(row);
+  const { paymentId } = facts;
+  if (paymentId !== asked) throw malformed('nowpayments', `payment ${paymentId} in answer to ${asked}`);
+  return { ...facts, updatedAt: json.instant(row.updated_at, 'nowpayments.payment.updated_at') };
+}
+
+/**
+ * A row of the list. Older accounts get no `updated_at` in it.
+ * @throws ProviderError `malformed` when a field has not the documented shape
+ */
+export function readListed(reply: json.Json): ListedPayment {
+  const row = json.object(reply, 'nowpayments.list.row');
+  return {
+    ...readFacts(row),
+    createdAt: json.instant(row.created_at, 'nowpayments.list.created_at'),
+    updatedAt: json.nullableInstant(row.updated_at, 'nowpayments.list.updated_at'),
+  };
+}
+
+function readFacts(row: json.JsonObject): Omit<PaymentFacts, 'updatedAt'> {
+  const at = (field: string): string => `nowpayments.payment.${field}`;
   const text = (field: string): string => json.text(row[field], at(field));
   const nullableText = (field: string): string | null => json.nullableText(row[field], at(field));
   const decimal = (field: string): string => json.decimal(row[field], at(field));
   const nullableId = (field: string): string | null => json.nullableIdentifier(row[field], at(field));
 
-  const paymentId = json.identifier(row.payment_id, at('payment_id'));
-  if (paymentId !== asked) throw malformed('nowpayments', `payment ${paymentId} in answer to ${asked}`);
   return {
-    paymentId,
+    paymentId: json.identifier(row.payment_id, at('payment_id')),
     invoiceId: nullableId('invoice_id'),
     orderId: nullableText('order_id'),
     status: text('payment_status'),
@@ -58,6 +85,5 @@ export function readPayment(reply: json.Json, asked: string): PaymentFacts {
     parentPaymentId: nullableId('parent_payment_id'),
     payoutHash: nullableText('payout_hash'),
     payinHash: nullableText('payin_hash'),
-    updatedAt: json.instant(row.updated_at, at('updated_at')),
   };
 }

@@ -61,14 +61,19 @@ function payPage(invoice: Invoice): string {
 <button onclick="${pay.replaceAll('"', '&quot;')}.then(() => { this.textContent = 'Paid'; })">Pay</button>`;
 }
 
-function keyCheck(apiKey: string) {
+export function keyCheck(apiKey: string) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> => {
     if (request.headers['x-api-key'] === apiKey) return undefined;
     return failure(reply, 403, 'INVALID_API_KEY', 'Invalid api key');
   };
 }
 
-function failure(reply: FastifyReply, statusCode: number, code: string, message: string): FastifyReply {
+export function failure(
+  reply: FastifyReply,
+  statusCode: number,
+  code: string,
+  message: string,
+): FastifyReply {
   return reply.code(statusCode).send({ status: false, statusCode, code, message });
 }
 

@@ -16,6 +16,8 @@ export interface DeliveryCounts {
   retries: number;
   given_up: number;
   duplicates: number;
+  /** Never sent, on purpose. */
+  lost: number;
   forged: number;
   forged_accepted: number;
 }
@@ -80,7 +82,16 @@ export function createDelivery(retryMs: readonly number[]): Delivery {
 }
 
 function zero(): DeliveryCounts {
-  return { pending: 0, delivered: 0, retries: 0, given_up: 0, duplicates: 0, forged: 0, forged_accepted: 0 };
+  return {
+    pending: 0,
+    delivered: 0,
+    retries: 0,
+    given_up: 0,
+    duplicates: 0,
+    lost: 0,
+    forged: 0,
+    forged_accepted: 0,
+  };
 }
 
 function is2xx(status: number): boolean {

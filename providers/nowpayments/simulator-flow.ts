@@ -36,8 +36,12 @@ interface Manner {
   readonly shuffle: boolean;
   /** How many extra copies and forgeries the next IPN gets. */
   copies(): number;
+  /** Whether the next IPN is never sent. */
+  isLost(): boolean;
   forgeries(): number;
 }
+
+const PLAIN = { delayMs: 0, shuffle: false, copies: () => 0, forgeries: () => 0, isLost: () => false };
 
 export function createFlow(options: FlowOptions): Flow {
   const walk = async (payment: Payment, steps: readonly Step[], manner: Manner): Promise<void> => {
@@ -49,6 +53,10 @@ export function createFlow(options: FlowOptions): Flow {
       if (manner.delayMs > 0) await sleep(manner.delayMs);
       await reach(payment, step, options);
       if (!step.notify) continue;
+      if (manner.isLost()) {
+        options.delivery.counts.lost += 1;
+        continue;
+      }
       const ipn = signIpn(ipnBody(payment), manner.form, options.ipnSecret);
       for (let copy = manner.copies(); copy > 0; copy -= 1) {
         options.delivery.counts.duplicates += 1;
@@ -81,8 +89,7 @@ export function createFlow(options: FlowOptions): Flow {
       );
       return { payments: runs.map(({ payment }) => payment), done: Promise.all(walks).then(() => undefined) };
     },
-    step: (payment, step, form) =>
-      walk(payment, [step], { form, delayMs: 0, shuffle: false, copies: () => 0, forgeries: () => 0 }),
+    step: (payment, step, form) => walk(payment, [step], { ...PLAIN, form }),
   };
 }
 
@@ -98,8 +105,14 @@ function mannerOf(spec: PaySpec, shares: Map<string, () => number>): Manner {
     delayMs: spec.delayMs,
     shuffle: spec.shuffle,
     copies: counter('copies', spec.duplicates),
+    isLost: isLost(counter('lost', spec.lost)),
     forgeries: counter('forgeries', spec.forge),
   };
+}
+
+/** A share of more than one loses no more than all. */
+function isLost(count: () => number): () => boolean {
+  return () => count() > 0;
 }
 
 /** Spreads a share evenly and repeatably: 0.2 gives 0 0 0 0 1 0 0 0 0 1. */

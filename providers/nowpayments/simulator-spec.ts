@@ -31,6 +31,8 @@ export interface PaySpec {
   readonly ipnUrl: string | null;
   /** Extra copies per IPN; 0.2 = every fifth one twice. */
   readonly duplicates: number;
+  /** IPNs that are never sent, same counting. */
+  readonly lost: number;
   /** Pairs of forged IPNs per payment, same counting. */
   readonly forge: number;
   /** IPNs of a payment go out in another order than its statuses, the last one included. */
@@ -91,6 +93,7 @@ export function readPaySpec(fields: json.JsonObject): PaySpec {
     ),
     ipnUrl: text('ipnUrl'),
     duplicates: Number(decimal('duplicates') ?? '0'),
+    lost: fields.lost === true ? 1 : fields.lost === false ? 0 : Number(decimal('lost') ?? '0'),
     forge: fields.forge === true ? 1 : fields.forge === false ? 0 : Number(decimal('forge') ?? '0'),
     shuffle: fields.shuffle === true,
     delayMs: Number(decimal('delayMs') ?? '0'),

@@ -10,10 +10,13 @@ import type { OutcomeSender } from './simulator-chain.ts';
 import { registerControl } from './simulator-control.ts';
 import { createDelivery } from './simulator-delivery.ts';
 import { createFlow } from './simulator-flow.ts';
+import { registerList } from './simulator-list.ts';
 
 export interface NowPaymentsSimulatorOptions {
   readonly apiKey: string;
   readonly ipnSecret: string;
+  /** What the list of payments wants beside the key; default nothing. */
+  readonly login?: { readonly email: string; readonly password: string };
   /** Null: no chain; payments then have no payout hash. */
   readonly sender: OutcomeSender | null;
   /** US dollars per ETH, exact decimal text; default 4,000. */
@@ -44,6 +47,7 @@ export function createNowPaymentsSimulator(options: NowPaymentsSimulatorOptions)
     delivery.reset();
   });
   registerApi(app, { book, apiKey: options.apiKey });
+  registerList(app, { book, apiKey: options.apiKey, login: options.login ?? null });
   registerControl(app, { book, flow, delivery });
   return {
     app,
