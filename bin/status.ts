@@ -1,6 +1,8 @@
 /** Gathers what `status` shows: services, lag per stage, what is open, parked work, wallet against liabilities. */
-import { openDatabase } from '../ledger/db.ts';
+import { type Database, openDatabase } from '../ledger/db.ts';
+import { lookStates, type MissedSummary, missedSummary } from '../ledger/sql/missed-state.ts';
 import { type Overview, overview } from '../ledger/sql/overview.ts';
+import { LATELY_MS } from '../processors/reconcile/missed-metrics.ts';
 import { createKafka } from '../processors/runtime/kafka.ts';
 import { kafkaOptions } from '../processors/runtime/kafka-settings.ts';
 import { committedOffsets, lagOf } from '../processors/runtime/lag.ts';
@@ -12,6 +14,10 @@ import { TOPIC } from '../schemas/topology.ts';
 import { operatorSettings } from './environment.ts';
 
 export interface Status extends Overview {
+  /** Webhooks that never came, found in the last 24 h. */
+  readonly missed: readonly MissedSummary[];
+  /** Looks at the provider that are behind or failed. */
+  readonly missed_looks: readonly MissedLook[];
   readonly services: {
     readonly name: string;
     readonly status: string;
@@ -53,11 +59,35 @@ export async function gatherStatus(): Promise<Status> {
         await stage('reconcile', prefix + TOPIC.quarantine, kept(prefix + TOPIC.quarantine)),
       ],
       ...(await overview(db)),
+      missed: await missedSummary(db, new Date(now.getTime() - LATELY_MS)),
+      missed_looks: await troubledLooks(db, now),
     };
   } finally {
     await admin.disconnect();
     await db.close();
   }
+}
+
+type MissedLook = {
+  readonly age: string;
+  readonly behind_seconds: number;
+  readonly last_answer: Date | null;
+  readonly error: string | null;
+};
+
+/** A look is never exact: it waits a tenth of its age, or ten minutes. */
+const BEHIND_MS = 15 * 60_000;
+
+async function troubledLooks(db: Database, now: Date): Promise<MissedLook[]> {
+  return (await lookStates(db)).flatMap(({ age_ms, seen_to, looked_at, error }) => {
+    const ageMs = Number(age_ms);
+    const behindMs = now.getTime() - seen_to.getTime() - ageMs;
+    if (error === null && behindMs < BEHIND_MS) return [];
+    const age = `${Math.round(ageMs / 60_000)} min`;
+    return [
+      { age, behind_seconds: Math.max(0, Math.round(behindMs / 1_000)), last_answer: looked_at, error },
+    ];
+  });
 }
 
 function services(): Status['services'] {

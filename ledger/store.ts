@@ -110,6 +110,8 @@ const WRITES: readonly [Table, WriteMode][] = [
   [t.discrepancies, 'ignore'],
   [t.glTransfers, 'insert'],
   [t.wallets, 'upsert'],
+  [t.missedWebhooks, 'ignore'],
+  [t.missedLooks, 'upsert'],
 ];
 
 /** Writes everything the work holds, as one statement. Nothing of it is visible before the caller's COMMIT. */

@@ -346,6 +346,34 @@ export const discrepancies = table('discrepancies', ['discrepancy_id'], {
   resolved_at: 'time?',
 });
 
+/** What reconcile found at the provider and fed, because no webhook had brought it. */
+export const missedWebhooks = table('missed_webhooks', ['client_id', 'event_id'], {
+  client_id: 'bigint',
+  event_id: 'uuid',
+  provider: 'text',
+  payment_id: 'text',
+  order_id: 'text',
+  status: 'text',
+  outcome_amount: 'text?',
+  outcome_currency: 'text?',
+  told_at: 'time',
+  found_at: 'time',
+});
+export type MissedWebhookRow = RowOf<typeof missedWebhooks>;
+
+/** How far each look at the provider's list has come. */
+export const missedLooks = table('missed_looks', ['look'], {
+  look: 'int',
+  age_ms: 'bigint',
+  seen_to: 'time',
+  looked_at: 'time?',
+  error: 'text?',
+  refused: 'bool',
+  after_client: 'bigint?',
+  after_payment: 'text?',
+});
+export type MissedLookRow = RowOf<typeof missedLooks>;
+
 export const outbox = table('outbox', ['event_id'], {
   shard: 'int',
   topic: 'text',

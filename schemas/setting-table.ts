@@ -124,6 +124,22 @@ export const SETTINGS = {
     secret: true,
     about: 'still accepted while it is rotated',
   },
+  NOWPAYMENTS_EMAIL: {
+    schema: v.text(/^\S+@\S+$/, 'an e-mail address'),
+    about: 'login at NOWPayments for its list of payments; not needed where the key is enough',
+  },
+  NOWPAYMENTS_PASSWORD: { schema: v.secret(1), secret: true, about: 'password of NOWPAYMENTS_EMAIL' },
+  MISSED_AFTER: {
+    schema: v.duration(1_000),
+    fallback: '10m',
+    about:
+      'age of a payment at which it is first compared with the provider; again at twice that age, and so on',
+  },
+  MISSED_UNTIL: {
+    schema: v.duration(1_000),
+    fallback: '8d',
+    about: 'age at which it is compared for the last time',
+  },
   PARTIAL_AFTER: {
     schema: v.duration(1_000),
     fallback: '1h',

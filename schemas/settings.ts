@@ -50,7 +50,7 @@ export const ROLE_NEEDS = {
   settle: [...LEDGER, ...NOWPAYMENTS, ...CHANGENOW, 'PRICE_FEED_URL', ...CHAIN],
   payout: [...LEDGER, ...CHANGENOW, ...CHAIN],
   relay: ['KAFKA_BROKERS', 'DATABASE_URL'],
-  reconcile: ['KAFKA_BROKERS', ...LEDGER, ...NOWPAYMENTS, ...CHANGENOW, ...CHAIN],
+  reconcile: ['KAFKA_BROKERS', ...LEDGER, 'ORDER_SECRET', ...NOWPAYMENTS, ...CHANGENOW, ...CHAIN],
 } as const satisfies Record<RoleName, readonly SettingName[]>;
 
 export type RoleSettings<R extends RoleName> = SettingsWith<(typeof ROLE_NEEDS)[R][number]>;
@@ -137,7 +137,7 @@ function shown(spec: SettingSpec, text: string): string {
 
 /** Groups in which an unknown name is more likely a slip than somebody else's variable: a limit must not be lost so. */
 const OWN_GROUPS =
-  /^(RETENTION|PAYOUT|CONVERSION|RATE|GAS|PARTIAL|LEDGER|NOWPAYMENTS|CHANGENOW|HOST_WALLET)_/;
+  /^(RETENTION|PAYOUT|CONVERSION|RATE|GAS|PARTIAL|MISSED|LEDGER|NOWPAYMENTS|CHANGENOW|HOST_WALLET)_/;
 /** What Kubernetes sets by itself for services of such names. */
 const SERVICE_LINK = /_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP).*)?)$/;
 
@@ -170,6 +170,12 @@ function contradictions(settings: Settings): string[] {
     problems.push(
       'PAYOUT_MAX_USD is above PAYOUT_DAILY_MAX_USD: one payout cannot be more than the day allows',
     );
+  }
+  if ((settings.NOWPAYMENTS_EMAIL === undefined) !== (settings.NOWPAYMENTS_PASSWORD === undefined)) {
+    problems.push('NOWPAYMENTS_EMAIL and NOWPAYMENTS_PASSWORD belong together: set both or none');
+  }
+  if (settings.MISSED_UNTIL < settings.MISSED_AFTER) {
+    problems.push('MISSED_UNTIL is below MISSED_AFTER: the last look cannot come before the first');
   }
   const second = settings.PAYOUT_SECOND_APPROVAL_USD;
   if (second !== undefined && second.minor < settings.PAYOUT_APPROVAL_USD.minor) {

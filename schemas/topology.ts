@@ -138,7 +138,8 @@ export const PROCESSORS: Readonly<Record<string, ProcessorSpec>> = {
   accumulate: {
     role: 'accumulate',
     reads: [TOPIC.valued],
-    writes: [TOPIC.credited, TOPIC.payouts, TOPIC.journal, TOPIC.quarantine],
+    // To received and valued go parked records that find their cause gone.
+    writes: [TOPIC.credited, TOPIC.payouts, TOPIC.journal, TOPIC.quarantine, TOPIC.received, TOPIC.valued],
     intents: ['sweep', 'cure'],
     callsOut: false,
     latencyBudgetMs: 20,
@@ -175,6 +176,7 @@ export const PROCESSORS: Readonly<Record<string, ProcessorSpec>> = {
     role: 'relay',
     reads: [],
     writes: [
+      TOPIC.received,
       TOPIC.valued,
       TOPIC.credited,
       TOPIC.payouts,
@@ -191,11 +193,11 @@ export const PROCESSORS: Readonly<Record<string, ProcessorSpec>> = {
   reconcile: {
     role: 'reconcile',
     reads: [TOPIC.quarantine],
-    writes: [],
-    intents: ['reconcile'],
+    writes: [TOPIC.received],
+    intents: ['reconcile', 'missed'],
     callsOut: true,
     latencyBudgetMs: 10_000,
-    about: 'ledger against itself, topics, providers and chain',
+    about: 'ledger against itself, topics, providers and chain; webhooks that never came',
   },
 };
 

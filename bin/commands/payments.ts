@@ -27,9 +27,13 @@ async function show(paymentId: string, options: { json?: boolean }): Promise<voi
     console.log(toJson(found));
     return;
   }
-  for (const { payment, legs } of found) {
+  for (const { payment, legs, missed } of found) {
     printFields(payment, false);
     printRows(legs, false, 'nothing credited');
+    if (missed.length > 0) {
+      console.log('\nfound by reconcile: no webhook told of it');
+      printRows(missed, false, '');
+    }
   }
 }
 

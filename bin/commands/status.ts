@@ -26,6 +26,8 @@ export function register(program: Command): void {
         ['parked intents', status.parked, 'none'],
         ['quarantine', status.quarantine, 'empty'],
         ['discrepancies', status.discrepancies, 'none'],
+        ['missed webhooks of the last 24 h', status.missed, 'none'],
+        ['looks for missed webhooks', status.missed_looks, 'up to date'],
         ['wallet against liabilities', status.wallet, ''],
         ['invariants', status.checks, 'not checked yet'],
       ];

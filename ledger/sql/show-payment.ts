@@ -12,16 +12,25 @@ const LEGS = `SELECT leg, seq::text AS seq, strategy, asset, gross::text AS gros
     is_paid_out, batch_id::text AS batch_id, paid_out_at, credited_at
   FROM payout_accumulation_paid WHERE client_id = $1::bigint AND payment_id = $2::text ORDER BY leg`;
 
+const MISSED = `SELECT status, outcome_amount, told_at, found_at FROM missed_webhooks
+  WHERE payment_id = $2::text AND client_id = $1::bigint ORDER BY found_at, status`;
+
 export interface PaymentView {
   readonly payment: Line;
   readonly legs: Line[];
+  /** Statuses of which no webhook came: reconcile found them at the provider. */
+  readonly missed: Line[];
 }
 
 /** All payments with this id; more than one would be one id under two clients. */
 export async function showPayment(db: Db, paymentId: string): Promise<PaymentView[]> {
   const found = await db.query<Line>(STATUS, [paymentId]);
   return Promise.all(
-    found.map(async (payment) => ({ payment, legs: await legsOf(db, payment.client as string, paymentId) })),
+    found.map(async (payment) => ({
+      payment,
+      legs: await legsOf(db, payment.client as string, paymentId),
+      missed: await db.query<Line>(MISSED, [payment.client, paymentId]),
+    })),
   );
 }
 

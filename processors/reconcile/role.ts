@@ -1,7 +1,10 @@
-/** The role `reconcile`: every invariant once a minute, and the list of what was parked. */
+/** The role `reconcile`: every invariant once a minute, the list of what was parked, and webhooks that never came. */
 import { openDatabase } from '../../ledger/db.ts';
 import type { Check } from '../../ledger/invariants.ts';
 import { createChain } from '../../providers/evm/chain.ts';
+import { createNowPayments } from '../../providers/nowpayments/client.ts';
+import type { Codec } from '../../schemas/codec.ts';
+import { orderKeys } from '../../schemas/order-mac.ts';
 import type { RoleSettings } from '../../schemas/settings.ts';
 import { TOPIC, TOPICS } from '../../schemas/topology.ts';
 import { runStateful } from '../runtime/consumer.ts';
@@ -10,8 +13,11 @@ import { startIntents } from '../runtime/intents.ts';
 import { ensureIntents, joinParts, openRoleDatabase, openRoleKafka, openSchemas } from '../runtime/parts.ts';
 import type { RoleContext, RunningRole } from '../runtime/role.ts';
 import { checkMetrics } from './check-metrics.ts';
+import { missedMetrics } from './missed-metrics.ts';
 import { quarantineHandler } from './quarantine-wiring.ts';
 import { reconcile } from './run.ts';
+import { lookAges } from './transition-missed.ts';
+import { type MissedDeps, missedKind } from './wiring-missed.ts';
 
 const EVERY_MS = 60_000;
 const STATEMENT_MS = 60_000;
@@ -59,9 +65,12 @@ export async function startReconcile(
     }
     return checks;
   });
+  const ages = lookAges(settings.MISSED_AFTER, settings.MISSED_UNTIL);
+  const looks = ages.map((_, look) => ({ key: `missed:${look}`, kind: 'missed', subject: String(look) }));
+  const single = { key: 'reconcile', kind: 'reconcile', subject: 'reconcile' };
   await ensureIntents(
     db,
-    [{ key: 'reconcile', kind: 'reconcile', subject: 'reconcile', dueAt: clock.now() }],
+    [single, ...looks].map((wish) => ({ ...wish, dueAt: clock.now() })),
     clock.now(),
   );
   const consumer = await runStateful({
@@ -75,11 +84,50 @@ export async function startReconcile(
     handler: quarantineHandler({ ...schemas, db, clock, log }),
   });
   const intents = await startIntents({ ...context, db, kinds: [kind], callMs: EVERY_MS, concurrency: 1 });
-  return joinParts([consumer, intents], async () => {
+  const missed = await startIntents({
+    ...context,
+    db,
+    kinds: [
+      missedKind({
+        ...missedDeps(settings, context, schemas.codec, ages),
+        ...missedMetrics(registry, db, clock),
+      }),
+    ],
+    concurrency: 2,
+  });
+  return joinParts([consumer, intents, missed], async () => {
     chain.close();
     await audits.close();
     await db.close();
   });
+}
+
+/** Looks ask for pages of the provider's list; one by one only where the list is refused. */
+const NOWPAYMENTS_PER_MINUTE = 600;
+
+function missedDeps(
+  settings: RoleSettings<'reconcile'>,
+  context: RoleContext,
+  codec: Codec,
+  ages: readonly number[],
+): Omit<MissedDeps, 'onMissed' | 'onCompared'> {
+  const { NOWPAYMENTS_EMAIL: email, NOWPAYMENTS_PASSWORD: password } = settings;
+  return {
+    codec,
+    ages,
+    payments: createNowPayments({
+      baseUrl: settings.NOWPAYMENTS_API_URL,
+      apiKey: settings.NOWPAYMENTS_API_KEY,
+      perMinute: NOWPAYMENTS_PER_MINUTE,
+      login: email === undefined || password === undefined ? undefined : { email, password },
+    }),
+    orders: orderKeys({
+      secret: settings.ORDER_SECRET,
+      previous: settings.ORDER_SECRET_PREVIOUS,
+      legacy: settings.LEGACY_ORDERS,
+    }),
+    warn: (message) => context.log.warn({ kind: 'network' }, message),
+  };
 }
 
 function recurring(run: () => Promise<readonly Check[]>): EffectKind<null, readonly Check[]> {

@@ -1,8 +1,14 @@
 /** NOWPayments as seen by the product: payments that live through scripted statuses, webhooks about each, GET. */
 import { createHmac } from 'node:crypto';
-import type { NowPayments, PaymentFacts } from '../../../providers/nowpayments/client.ts';
+import type {
+  ListRequest,
+  NowPayments,
+  PaymentFacts,
+  PaymentList,
+} from '../../../providers/nowpayments/client.ts';
 import { ASSETS, type LedgerAsset } from '../../../schemas/assets.ts';
 import { parseUnits } from '../../../schemas/money.ts';
+import { SIM_START } from '../clock.ts';
 import type { Engine } from '../engine.ts';
 import { IPN_SECRET } from '../settings.ts';
 import { Answers } from './answers.ts';
@@ -120,11 +126,13 @@ export class SimNowPayments implements NowPayments {
   async payment(paymentId: string): Promise<PaymentFacts | null> {
     this.#answers.mayFail('payment');
     const found = this.#payments.find(({ script }) => script.id === paymentId);
-    const step = found?.script.steps[found.next - 1];
-    if (!found || !step) return null;
-    const { script, payoutHash } = found;
+    return found && found.next > 0 ? this.#factsOf(found) : null;
+  }
+
+  #factsOf({ script, next, payoutHash }: Live): PaymentFacts {
+    const step = script.steps[next - 1]!;
     return {
-      paymentId,
+      paymentId: script.id,
       invoiceId: null,
       orderId: script.orderId,
       status: step.status,
@@ -141,6 +149,23 @@ export class SimNowPayments implements NowPayments {
       payinHash: null,
       updatedAt: this.#engine.clock.now(),
     };
+  }
+
+  /** Payments by the time of their first status. */
+  async payments({ from, to, page, limit }: ListRequest): Promise<PaymentList> {
+    this.#answers.mayFail('list of payments');
+    const made = this.#payments
+      .filter(({ next }) => next > 0)
+      .map((live) => ({ live, createdAt: new Date(SIM_START + live.script.steps[0]!.at) }))
+      .filter(({ createdAt }) => createdAt >= from && createdAt <= to)
+      .sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
+    const rows = made.slice(page * limit, (page + 1) * limit);
+    const payments = rows.map(({ live, createdAt }) => ({
+      ...this.#factsOf(live),
+      createdAt,
+      updatedAt: null,
+    }));
+    return { payments, unreadable: [], isFull: rows.length === limit };
   }
 
   createInvoice(): Promise<{ invoiceId: string; invoiceUrl: string }> {

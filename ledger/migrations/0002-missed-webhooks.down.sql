@@ -1,0 +1,2 @@
+DROP INDEX payment_status_open;
+DROP TABLE missed_looks, missed_webhooks;
