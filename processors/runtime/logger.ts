@@ -45,6 +45,16 @@ export function createLogger(settings: LoggerSettings): Log {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     serializers: { err: pino.stdSerializers.err },
+    // A value that cannot be written down must not fail the work that it tells of.
+    hooks: {
+      logMethod(line, write) {
+        try {
+          write.apply(this, line);
+        } catch (error) {
+          write.call(this, { err: error }, 'a line could not be logged');
+        }
+      },
+    },
     // A last line of defence; nobody should log these in the first place.
     redact: {
       paths: ['*.secret', '*.password', '*.apiKey', '*.privateKey', '*.signature', '*.authorization'],

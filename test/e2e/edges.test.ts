@@ -47,7 +47,7 @@ const atRest = () =>
     return Number(open!.count) === 0;
   });
 
-it('the swap provider is down: work waits, says why, and is tried again', async () => {
+it('the swap provider is down: work waits, says why, and is tried again [failure 55]', async () => {
   waiting = await newClient(world, threshold('xmr', '100', 3));
   // Asked for right before each order; nothing was done yet when it fails, so that the try after 60 s may do it.
   const range = { kind: 'refuse', status: 503, method: 'GET', path: '/v2/exchange/range' };
@@ -87,7 +87,7 @@ it('a payment of an unknown client is parked, and goes on by itself when the cli
   ).toEqual([]);
 });
 
-it('the provider refunds a payout with less: the next attempt pays in full, the client loses nothing', async () => {
+it('the provider refunds a payout with less: the next attempt pays in full, the client loses nothing [failure H18]', async () => {
   const client = await newClient(world, threshold('ltc', '120', 3));
   await ask(world.changenow, '/_control/script', {
     match: { payoutAddress: client.address },
@@ -114,7 +114,7 @@ it('the provider refunds a payout with less: the next attempt pays in full, the 
   expect(wrong.filter((text) => !text.includes('has 2 final transfers'))).toEqual([]);
 });
 
-it('a transfer that reverts on chain goes out again, once', async () => {
+it('a transfer that reverts on chain goes out again, once [failure H9]', async () => {
   const client = await newClient(world, threshold('usdt', '900', 3, 'eth'));
   await payFor(world, client, 3);
   await untilPaid(world, client);
@@ -148,12 +148,12 @@ async function atRestExcept(client: RegisteredClient): Promise<void> {
   await atRest();
 }
 
-it('the provider came back: what waited is paid', async () => {
+it('the provider came back: what waited is paid [failure 55]', async () => {
   await untilPaid(world, waiting);
   expect(await allDifferences(world, [waiting])).toEqual([]);
 });
 
-it('without a usable rate a payment waits unvalued, and is valued when the rate returns', async () => {
+it('without a usable rate a payment waits unvalued, and is valued when the rate returns [failure H1]', async () => {
   const client = await newClient(world, threshold('xmr', '500', 1));
   await ask(prices, '/_control/prices', { tether: { usd: 0.9 } });
   try {

@@ -98,7 +98,7 @@ describe('what was received is credited, to the last unit', () => {
     ['string-numbers', CLIENTS[0], '13270000000000000', '53080000', '51487600'],
     ['large-id', CLIENTS[0], '13270000000000000', '53080000', '51487600'],
     ['unicode-description', CLIENTS[0], '13270000000000000', '53080000', '51487600'],
-  ])('%s', async (name, client, received, gross, net) => {
+  ])('%s [failures 12, 16, 17]', async (name, client, received, gross, net) => {
     expect(await creditOf(name)).toEqual({ client, received, gross, net });
     expect(await statusOf(name)).toMatchObject({ status: 'finished', state: 'credited', legs: 1 });
   });
@@ -118,12 +118,12 @@ describe('what brought nothing is known and credits nothing', () => {
     ['expired', 'expired'],
     ['failed', 'failed'],
     ['refunded', 'refunded'],
-  ])('%s', async (name, status) => {
+  ])('%s [failures 46, H21]', async (name, status) => {
     expect(await statusOf(name)).toMatchObject({ status, legs: 0 });
   });
 });
 
-it('an order that is not ours is parked, never lost', async () => {
+it('an order that is not ours is parked, never lost [failure 58]', async () => {
   const parked = await eventually('it is parked', async () => {
     const rows = await world.db.query<{ value: Buffer }>(
       "SELECT value FROM quarantined WHERE reason = 'order_unknown' AND redriven_at IS NULL",
@@ -143,7 +143,7 @@ it('each sample had exactly one end', async () => {
   expect(counts).toEqual({ payments: samples.length - 2, legs: 12 });
 });
 
-it('all of them a second time change nothing', async () => {
+it('all of them a second time change nothing [failures 38, 105]', async () => {
   const totals = () =>
     world.db.query(
       'SELECT * FROM client_accounts WHERE client_id = ANY($1::bigint[]) ORDER BY client_id, asset',

@@ -1,7 +1,8 @@
 /** What a machine can keep of the architecture: who may import whom, what decides purely, and where things are spelled. */
 import { describe, expect, it } from 'vitest';
 import { TOPIC_NAMES } from '../../schemas/topology.ts';
-import { allFiles, findCycle, parseSource, reachOf, type SourceFile } from './source-tree.ts';
+import tsconfig from '../../tsconfig.json' with { type: 'json' };
+import { allFiles, findCycle, parseSource, reachOf, readText, type SourceFile } from './source-tree.ts';
 
 const files: ReadonlyMap<string, SourceFile> = new Map(
   allFiles()
@@ -160,7 +161,7 @@ describe('money', () => {
   const isMoneyCode = (path: string) =>
     /^(schemas|ledger|processors|providers|gateway)\//.test(path) && !/\/simulator[^/]*\.ts$/.test(path);
 
-  it('never passes through a float', () => {
+  it('never passes through a float [failure 17]', () => {
     const wrong = product
       .filter((file) => isMoneyCode(file.path) && !(file.path in NOT_MONEY))
       .flatMap((file) =>
@@ -168,6 +169,26 @@ describe('money', () => {
           .filter(({ text }) => /^(Number|parseFloat|Number\.parseFloat)$|\.toNumber$/.test(text))
           .map(({ line }) => at(file, line)),
       );
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe('types', () => {
+  it('are checked strictly, in every folder, by the normal run [failures 27, 28, 54]', () => {
+    const folders = new Set([...files.keys()].filter((path) => path.includes('/')).map(folderOf));
+    expect(tsconfig.include).toEqual(expect.arrayContaining([...folders]));
+    expect(tsconfig.compilerOptions).toMatchObject({
+      strict: true,
+      noUncheckedIndexedAccess: true,
+      exactOptionalPropertyTypes: true,
+    });
+    expect(readText('bin/test-suites.ts')).toContain("'tsc'), ['--noEmit'])");
+  });
+
+  it('are not switched off anywhere in the product [failure 54]', () => {
+    // `any` is refused by the linter.
+    const OFF = /@ts-(ignore|nocheck|expect-error)/;
+    const wrong = product.filter(({ text }) => OFF.test(text)).map(({ path }) => path);
     expect(wrong).toEqual([]);
   });
 });

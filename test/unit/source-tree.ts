@@ -30,8 +30,11 @@ export interface SourceFile {
   readonly functions: readonly (Found & { readonly length: number })[];
   /** What is called or constructed, as written: `Number`, `Date.now`, `x.toNumber`, `new Date`. */
   readonly calls: readonly (Found & { readonly argumentCount: number })[];
-  /** Literal texts and the fixed parts of templates, without import paths; `holder` is the property or call they are in. */
-  readonly texts: readonly (Found & { readonly holder: string })[];
+  /**
+   * Literal texts and the fixed parts of templates, without import paths; `holder` is the property or call they are in.
+   * A part of a template has the expressions of the whole of it; a text by itself has none.
+   */
+  readonly texts: readonly (Found & { readonly holder: string; readonly expressions: readonly string[] })[];
 }
 
 /** Paths of all files of the checkout that are ours. */
@@ -94,8 +97,19 @@ function readNode(node: ts.Node, tree: ts.SourceFile, file: Building): void {
     ts.isTemplateMiddleOrTemplateTail(node)
   ) {
     if (ts.isImportDeclaration(node.parent) || ts.isExportDeclaration(node.parent)) return;
-    file.texts.push({ line, text: node.text, holder: holderOf(node, tree) });
+    file.texts.push({
+      line,
+      text: node.text,
+      holder: holderOf(node, tree),
+      expressions: expressionsIn(node, tree),
+    });
   }
+}
+
+function expressionsIn(part: ts.Node, tree: ts.SourceFile): string[] {
+  const template = ts.isTemplateSpan(part.parent) ? part.parent.parent : part.parent;
+  if (!ts.isTemplateExpression(template)) return [];
+  return template.templateSpans.map(({ expression }) => expression.getText(tree));
 }
 
 function holderOf(node: ts.Node, tree: ts.SourceFile): string {

@@ -92,6 +92,32 @@ describe('SQL', () => {
       expect(CLOCK.test(`SELECT ${good}`)).toBe(false);
   });
 
+  it('is fixed text, constants and the columns of tables that are data, never a value [failure 109]', () => {
+    const CONSTANT = /^[A-Z][A-Z_]*$/;
+    /** In ledger/: what is built from the tables as data, numbers of parameters, and the parts of statements as such. */
+    const BUILT = new Set(
+      `columnList recordset table.name t.name p p+1 index parameter types columns.join conflict where match isolation
+       escapeIdentifier options.readOnly sql queries.join [...counts,...notifications].join`.split(/\s+/),
+    );
+    const isFixed = (path: string, expression: string) =>
+      CONSTANT.test(expression) ||
+      (path.startsWith('ledger/') && BUILT.has(expression.replaceAll(' ', '').replace(/[(?].*$/s, '')));
+    const CLAUSE =
+      /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH|WHERE|FROM|ROWS FROM|BEGIN|LISTEN|NOTIFY|SET|ORDER BY)\s/;
+    const wrong = product
+      .filter((file) => /^(ledger|processors|gateway|bin)\//.test(file.path))
+      .flatMap((file) =>
+        file.texts
+          .filter(({ text }) => SQL.test(text) || CLAUSE.test(text))
+          .flatMap(({ line, expressions }) =>
+            expressions
+              .filter((expression) => !isFixed(file.path, expression))
+              .map((expression) => `${file.path}:${line}: ${expression}`),
+          ),
+      );
+    expect(wrong).toEqual([]);
+  });
+
   it('that writes stands in ledger/, the one door to PostgreSQL', () => {
     const wrong = product
       .filter((file) => !/^(ledger|sandbox)\//.test(file.path))

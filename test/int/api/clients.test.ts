@@ -80,7 +80,7 @@ test('a client comes with its plans, empty accounts, and its policy for others',
   expect(JSON.stringify(policy!.value, (_, v: unknown) => String(v))).not.toContain(given.address);
 });
 
-test('a change moves the revision, wakes the sweep, and leaves what was not named', async () => {
+test('a change moves the revision, wakes the sweep, and leaves what was not named [failures 100, 103]', async () => {
   const given = input();
   const row = await addClient(api(), given);
   bench.time = new Date(NOW.getTime() + 5_000);
@@ -103,7 +103,21 @@ test('a change moves the revision, wakes the sweep, and leaves what was not name
   expect(await bench.rows(clients, `client_id = ${given.clientId}`)).toMatchObject([{ revision: 3n }]);
 });
 
-test('an order is stored, has an invoice at the provider, and its id names the client', async () => {
+test('null takes a value away, what is left out stays [failure 100]', async () => {
+  const given = input({ memo: '1234', maxWaitMs: 60_000n });
+  await addClient(api(), given);
+  expect(await setClient(api(), given.clientId, { thresholdUsd: '300' })).toMatchObject({
+    wallet_memo: '1234',
+    max_wait_ms: 60_000n,
+  });
+  expect(await setClient(api(), given.clientId, { memo: null })).toMatchObject({
+    wallet_memo: null,
+    max_wait_ms: 60_000n,
+  });
+  expect(await setClient(api(), given.clientId, { maxWaitMs: null })).toMatchObject({ max_wait_ms: null });
+});
+
+test('an order is stored, has an invoice at the provider, and its id names the client [failures 61, 62, 63, H12, H13, H15]', async () => {
   const given = input({ plans: [{ priceUsd: '49.99', days: 30 }] });
   await addClient(api(), given);
   const order = await createOrder(orderDeps(), { clientId: given.clientId, tier: 1, userId: 6_271_402_111n });
@@ -118,7 +132,7 @@ test('an order is stored, has an invoice at the provider, and its id names the c
   expect(await page.text()).toContain('49.99');
 });
 
-test('an order whose invoice could not be made stays without one; the next is another order', async () => {
+test('an order whose invoice could not be made stays without one; the next is another order [failure H13]', async () => {
   const given = input();
   await addClient(api(), given);
   const away = createNowPayments({ baseUrl: 'http://127.0.0.1:1', apiKey: 'key', timeoutMs: 500 });
@@ -135,7 +149,7 @@ test.each([
   ['a user that cannot be', { userId: 2n ** 63n }, /^user "\d+": give a Telegram id$/],
   ['a client that cannot be', { clientId: '12' }, /^client "12": give the open channel id/],
   ['a client that nobody knows', { clientId: '-1009999999998' }, /has no such plan$/],
-])('an order with %s is refused', async (_what, part, message) => {
+])('an order with %s is refused [failure H15]', async (_what, part, message) => {
   const given = input();
   await addClient(api(), given);
   const wanted = { clientId: given.clientId, tier: 1, userId: null, ...part };

@@ -85,7 +85,7 @@ const lockWait = () =>
 const CLIENT_LOCK = /FROM client_accounts r WHERE .* FOR UPDATE/s;
 
 describe('one client registered twice at once', () => {
-  test('one wins, the other is told', async () => {
+  test('one wins, the other is told [failure 107]', async () => {
     for (let round = 0; round < 5; round += 1) {
       const id = freshClient();
       const both = await Promise.allSettled([addClient(api(), input(id)), addClient(api(second), input(id))]);
@@ -97,7 +97,7 @@ describe('one client registered twice at once', () => {
     }
   });
 
-  test('a late second one never resets what was credited meanwhile', async () => {
+  test('a late second one never resets what was credited meanwhile [failures 43, 107]', async () => {
     const id = freshClient();
     const late = pausing(second, /FROM clients r/);
     const adding = addClient(api(late.db), input(id));
@@ -112,7 +112,7 @@ describe('one client registered twice at once', () => {
 });
 
 describe('credit and sweep', () => {
-  test('a credit waits for a sweep that holds the client, and sees its payout', async () => {
+  test('a credit waits for a sweep that holds the client, and sees its payout [failures 10, 43]', async () => {
     const client = await bench.addClient();
     await bench.feed([pay(client), pay(client)]);
     await bench.db.query(`UPDATE clients SET payout_threshold_usd = 90 WHERE ${own(client)}`);
@@ -133,7 +133,7 @@ describe('credit and sweep', () => {
     expect(await bench.broken()).toEqual([]);
   });
 
-  test('a sweep waits for a credit that has not committed', async () => {
+  test('a sweep waits for a credit that has not committed [failures 10, 43]', async () => {
     const client = await bench.addClient();
     await bench.feed([pay(client)]);
     await bench.db.query(`UPDATE clients SET payout_threshold_usd = 90 WHERE ${own(client)}`);
@@ -152,7 +152,7 @@ describe('credit and sweep', () => {
     expect(await bench.broken()).toEqual([]);
   });
 
-  test('two sweeps make one payout', async () => {
+  test('two sweeps make one payout [failures 10, 43]', async () => {
     const client = await bench.addClient();
     await bench.feed([pay(client), pay(client)]);
     await bench.db.query(`UPDATE clients SET payout_threshold_usd = 90 WHERE ${own(client)}`);
@@ -186,7 +186,7 @@ describe('credit and sweep', () => {
 });
 
 describe('a change of policy', () => {
-  test('that holds the client is what the waiting batch reads', async () => {
+  test('that holds the client is what the waiting batch reads [failure H23]', async () => {
     const client = await bench.addClient({ thresholdUsd: '40' });
     const address = '0x00000000000000000000000000000000000000C1';
     const change = pausing(second, CLIENT_LOCK);
@@ -204,7 +204,7 @@ describe('a change of policy', () => {
     expect(await bench.broken()).toEqual([]);
   });
 
-  test('waits for a batch under way, whose payout keeps the wallet that was current', async () => {
+  test('waits for a batch under way, whose payout keeps the wallet that was current [failure H23]', async () => {
     const client = await bench.addClient({ thresholdUsd: '40' });
     const slow = pausing(second, CLIENT_LOCK);
     const other = bench.drive(slow.db, 'slow');
@@ -264,7 +264,7 @@ describe('a batch', () => {
     expect(await bench.broken()).toEqual([]);
   });
 
-  test('of an owner that was replaced writes nothing; the new owner applies it', async () => {
+  test('of an owner that was replaced writes nothing; the new owner applies it [failure 43]', async () => {
     const client = await bench.addClient();
     const next = bench.drive(second, 'next');
     const batch = bench.append([pay(client)]);
@@ -322,7 +322,7 @@ describe('a COMMIT without an answer', () => {
     expect(await bench.count('payout_accumulation', own(client))).toBe(1);
   });
 
-  test('that was done: the batch is recognised as its own', async () => {
+  test('that was done: the batch is recognised as its own [failure 44]', async () => {
     const client = await bench.addClient();
     let lost = 0;
     const transaction: Database['transaction'] = async (fn, options) => {

@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 describe('migrations on PostgreSQL', () => {
-  it('four at once: each migration is applied by exactly one', async () => {
+  it('four at once: each migration is applied by exactly one [failure 76]', async () => {
     const done = await Promise.all([1, 2, 3, 4].map(() => migrateUp(db, migrations, now)));
     expect(
       done

@@ -76,7 +76,7 @@ test('a payout swap refunded with less is paid in full by the next attempt; the 
   await expectAtRest();
 });
 
-test('a conversion refunded with less is sent again with what came back; the loss is variance at the end', async () => {
+test('a conversion refunded with less is sent again with what came back; the loss is variance at the end [failures 4, H18]', async () => {
   const before = (await stage.conversions()).length;
   await stage.swap('script', { match: { toCurrency: 'usdt' }, outcome: 'refund', refundRatio: '0.999' });
   const id = nextClient();
@@ -92,7 +92,7 @@ test('a conversion refunded with less is sent again with what came back; the los
   await expectAtRest();
 });
 
-test('an order whose creation was not answered is found again and funded once', async () => {
+test('an order whose creation was not answered is found again and funded once [failure H8]', async () => {
   const id = nextClient();
   const fault = { kind: 'drop_after', method: 'POST', path: '/v2/exchange', skip: 1, times: 1 };
   await stage.swap('faults', fault);
@@ -111,7 +111,7 @@ test('an order whose creation was not answered is found again and funded once', 
   await expectAtRest();
 });
 
-test('a transfer that reverts comes back and goes out in a next attempt', async () => {
+test('a transfer that reverts comes back and goes out in a next attempt [failure H9]', async () => {
   const id = nextClient();
   const client = await stage.addClient({ client_id: id, ...DIRECT, wallet_address: address(2) });
   await stage.pay(client, 1);
@@ -129,7 +129,7 @@ test('a transfer that reverts comes back and goes out in a next attempt', async 
   await expectAtRest();
 });
 
-test('a stuck transfer is replaced with the same nonce and more fee', async () => {
+test('a stuck transfer is replaced with the same nonce and more fee [failure H9]', async () => {
   const id = nextClient();
   const client = await stage.addClient({ client_id: id, ...DIRECT, wallet_address: address(3) });
   await stage.pay(client, 1);
@@ -180,7 +180,27 @@ test('a signed transfer that must not go out is cancelled on chain; the payout i
   await expectAtRest();
 });
 
-test('after a crash between signing and broadcasting the same bytes go out', async () => {
+test('two workers at once draw nonces one after the other, one for each payout [failures 43, H10]', async () => {
+  const other = await stage.run();
+  const ids = Array.from({ length: 6 }, nextClient);
+  const clients = await Promise.all(
+    ids.map((id, index) =>
+      stage.addClient({ client_id: id, ...DIRECT, wallet_address: address(20 + index) }),
+    ),
+  );
+  await Promise.all(clients.map((client) => stage.pay(client, 1)));
+  const done = await Promise.all(ids.map((id) => payoutIn(id, 'completed')));
+  const own = (await Promise.all(done.map(transfersOf))).flat();
+  expect(own.map(({ state, attempt }) => [state, attempt])).toEqual(ids.map(() => ['final', 1]));
+  const all = await stage.db.query<{ nonce: bigint }>(
+    'SELECT nonce FROM transfers WHERE nonce IS NOT NULL ORDER BY nonce',
+  );
+  expect(all.map(({ nonce }) => nonce)).toEqual(all.map((_, index) => all[0]!.nonce + BigInt(index)));
+  await other.stop();
+  await expectAtRest();
+});
+
+test('after a crash between signing and broadcasting the same bytes go out [failures 18, H11]', async () => {
   await worker.stop();
   worker = await stage.run(['transfer']);
   const id = nextClient();

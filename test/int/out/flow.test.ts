@@ -21,7 +21,7 @@ async function completed(clientId: bigint): Promise<Line> {
   });
 }
 
-test('eleven payments of 50 USD reach the threshold: converted, swapped to XMR, received', async () => {
+test('eleven payments of 50 USD reach the threshold: converted, swapped to XMR, received [failures 8, 22, 32, 52]', async () => {
   const client = await stage.addClient({
     wallet_address:
       '4AdUndXHHZ6cfufTMvppY6JwXNouMBzSkbLYfpAV5Usx3skxNgYeYTRj5UzqtReoS44qo9mtmXCqY45DJ852K5Jv2684Rge',
@@ -47,7 +47,7 @@ test('eleven payments of 50 USD reach the threshold: converted, swapped to XMR, 
   });
 });
 
-test('a client that takes USDT is paid by one transfer, without a swap', async () => {
+test('a client that takes USDT is paid by one transfer, without a swap [failures 3, 23]', async () => {
   const address = '0x00000000000000000000000000000000000000C1';
   const client = await stage.addClient({
     client_id: -1_003_268_562_226n,

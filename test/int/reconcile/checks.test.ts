@@ -127,7 +127,7 @@ describe('a check turns false when', () => {
       'a payment is moved to another client',
       () => "UPDATE payment_status SET payment_id = '21' WHERE payment_id = '10'",
     ],
-  ])('%s: %s', async (name, _what, statement) => {
+  ])('%s: %s [failure 12]', async (name, _what, statement) => {
     expect(await tampered(statement())).toContain(name);
   });
 
@@ -138,7 +138,7 @@ describe('a check turns false when', () => {
 });
 
 describe('a check that cannot be run', () => {
-  test('is not true, says why, and does not keep the others from running', async () => {
+  test('is not true, says why, and does not keep the others from running [failure 41]', async () => {
     let checks: Check[] = [];
     const undone = bench.db.transaction(async (tx) => {
       await tx.query('ALTER TABLE credit_batches RENAME TO hidden');
@@ -190,7 +190,7 @@ describe('the wallet against the chain', () => {
   const check = (other: Partial<typeof chain> = {}) =>
     checkChain({ db: bench.db, chain: { ...chain, ...other }, chainId, address, chainTries: 1 });
 
-  test('is not known before the wallet was scanned, equal after, and false when either side moves', async () => {
+  test('is not known before the wallet was scanned, equal after, and false when either side moves [failures 12, 22]', async () => {
     expect(await check()).toMatchObject({ ok: null, detail: 'the wallet was not scanned yet' });
     await writeRows(
       bench.db,

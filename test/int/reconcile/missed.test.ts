@@ -131,7 +131,7 @@ async function lookedPast(at: Date): Promise<void> {
 }
 
 describe('webhooks that are lost', () => {
-  test('all of them: credited once by two reconcilers, marked, and the late ones change nothing [F43]', async () => {
+  test('all of them: credited once by two reconcilers, marked, and the late ones change nothing [failure 43]', async () => {
     await look(2);
     const ids = [await pay({ lost: true }), await pay({ lost: true })];
     await credited(ids);

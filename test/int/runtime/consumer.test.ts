@@ -169,7 +169,7 @@ test('Kafka offsets ahead of the ledger lose nothing, even when no new record co
 });
 
 describe('fences', () => {
-  test('somebody else takes the partition over: the batch in hand writes nothing, the rest is applied once', async () => {
+  test('somebody else takes the partition over: the batch in hand writes nothing, the rest is applied once [failure 43]', async () => {
     await produce(kafka, topic, numbered(0, 40, 0));
     let isHeld = true;
     let entered = 0;
@@ -296,7 +296,7 @@ describe('a log that does not fit halts, and nothing is applied', () => {
     await expectHalt('log_replaced');
   });
 
-  test('the topic has another number of partitions than the topology says', async () => {
+  test('the topic has another number of partitions than the topology says [failure 72]', async () => {
     await start('one', writer('one'), { partitions: 3 });
     expect(await until('a fatal error', () => fatal[0] ?? false)).toMatchObject({
       reason: 'partitions_changed',
@@ -312,7 +312,7 @@ describe('a log that does not fit halts, and nothing is applied', () => {
   });
 });
 
-test('values that the database refuses are found by halving and set aside; their neighbours are applied', async () => {
+test('values that the database refuses are found by halving and set aside; their neighbours are applied [failure 44]', async () => {
   const records = numbered(0, 100, 0).map((record, index) =>
     index === 3 || index === 77 ? { ...record, value: 'poison' } : record,
   );
@@ -324,7 +324,7 @@ test('values that the database refuses are found by halving and set aside; their
   expect((await readPosition(db, keyOf(0)))!.lastEventId).toBe('e99');
 });
 
-test('trouble of the infrastructure sets nothing aside: tried again, then the process ends', async () => {
+test('trouble of the infrastructure sets nothing aside: tried again, then the process ends [failure 42]', async () => {
   await produce(kafka, topic, numbered(0, 5, 0));
   let tries = 0;
   const broken: Write = async () => {

@@ -21,7 +21,7 @@ afterAll(async () => {
   await fresh.drop();
 });
 
-test('int8 is a bigint, numeric exact text, arrays of them too', async () => {
+test('int8 is a bigint, numeric exact text, arrays of them too [failures 17, 36]', async () => {
   const rows = await db.query(
     "SELECT 9007199254740993::int8 AS a, 1e77::numeric(78,0) AS b, '{1,NULL}'::int8[] AS c, '{0.10}'::numeric[] AS d",
   );
@@ -55,7 +55,7 @@ describe('transaction', () => {
     expect(tries).toBe(5);
   });
 
-  test('refused values are data errors, roll back, and leave the connection usable', async () => {
+  test('refused values are data errors, roll back, and leave the connection usable [failure 78]', async () => {
     const refused = db.transaction(async (tx) => {
       await tx.query('UPDATE t SET n = 99');
       await tx.query('INSERT INTO t VALUES (1, 0, 0)');
@@ -111,7 +111,7 @@ describe('transaction', () => {
     }
   });
 
-  test('a connection killed in the middle is closed, not handed on', async () => {
+  test('a connection killed in the middle is closed, not handed on [failure 78]', async () => {
     const killed = db.transaction(async (tx) => {
       const [me] = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
       await db.query('SELECT pg_terminate_backend($1)', [me!.pid]);
@@ -123,7 +123,22 @@ describe('transaction', () => {
   });
 });
 
-test('a statement is stopped after its limit', async () => {
+test('a pool has a bound: what is above it waits, and nothing is refused [failures 79, 117]', async () => {
+  const bounded = openDatabase({ url: fresh.url, max: 2, applicationName: 'bounded' });
+  const connections = () =>
+    db.query<{ n: bigint }>("SELECT count(*) AS n FROM pg_stat_activity WHERE application_name = 'bounded'");
+  const seen: bigint[] = [];
+  const work = Array.from({ length: 40 }, async (_, index) => {
+    const [row] = await bounded.query<{ n: number }>('SELECT $1::int AS n FROM pg_sleep(0.01)', [index]);
+    seen.push((await connections())[0]!.n);
+    return row!.n;
+  });
+  expect(await Promise.all(work)).toEqual(work.map((_, index) => index));
+  expect(seen.reduce((most, n) => (n > most ? n : most), 0n)).toBe(2n);
+  await bounded.close();
+});
+
+test('a statement is stopped after its limit [failure 77]', async () => {
   const impatient = openDatabase({
     url: fresh.url,
     max: 1,

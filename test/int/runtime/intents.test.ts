@@ -118,7 +118,7 @@ async function lease(now: Date): Promise<LeasedIntent> {
 }
 
 describe('two workers', () => {
-  test('perform each of 300 intents once, and at most so many at the same time', async () => {
+  test('perform each of 300 intents once, and at most so many at the same time [failure 43]', async () => {
     let running = 0;
     let most = 0;
     const kind = testKind({
@@ -204,7 +204,7 @@ describe('leases', () => {
 });
 
 describe('failures', () => {
-  test('are tried for 24 hours and then parked; look-ups go on hourly until it is done', async () => {
+  test('are tried for 24 hours and then parked; look-ups go on hourly until it is done [failures 30, 51, 55]', async () => {
     const clock = virtualClock('2026-03-01T00:00:00Z');
     await want(['a'], clock.now());
     let isDown = true;
@@ -253,7 +253,7 @@ describe('failures', () => {
     expect(await stateOf('a')).toMatchObject({ state: 'done', parked_at: null });
   });
 
-  test('a permanent error parks at once; only a person brings the effect back', async () => {
+  test('a permanent error parks at once; only a person brings the effect back [failure 57]', async () => {
     let refusals = 1;
     const kind = testKind({
       perform: async () => {
@@ -272,7 +272,7 @@ describe('failures', () => {
     expect(await unparkIntent(db, 'a', new Date())).toBe(false);
   });
 
-  test('a fault of our own in plan or apply counts, shows its reason and does no harm to others', async () => {
+  test('a fault of our own in plan or apply counts, shows its reason and does no harm to others [failure 36]', async () => {
     const kind = testKind({
       plan: async (tx, intent) => {
         await tx.query('INSERT INTO effects VALUES ($1, $2)', [intent.key, 'half done']);

@@ -31,6 +31,6 @@ it.each<[string, [string, string][], string]>([
     ],
     'access_granted',
   ],
-])('%s', (_name, payments, expected) => {
+])('%s [failure 60]', (_name, payments, expected) => {
   expect(orderProgress(payments.map(([status, state]) => ({ status, state })))).toBe(expected);
 });

@@ -46,7 +46,7 @@ describe('transport', () => {
     expect(under.log.records).toEqual([]);
   });
 
-  it('2 an empty body is 401', async () => {
+  it('2 an empty body is 401 [failure 37]', async () => {
     const under = gatewayUnderTest();
     expect((await post(under, '')).statusCode).toBe(401);
     expect(await under.counted(401, 'not_authentic')).toBe(1);
@@ -118,14 +118,14 @@ describe('transport', () => {
     expect((await post(gatewayUnderTest(), bodyText(), { url })).statusCode).toBe(status);
   });
 
-  it('16 X-Forwarded-For changes nothing', async () => {
+  it('16 X-Forwarded-For changes nothing [failure 106]', async () => {
     const answer = await post(gatewayUnderTest(), bodyText(), {
       headers: { 'x-forwarded-for': '51.89.194.21', 'x-nowpayments-sig': '0'.repeat(128) },
     });
     expect(answer.statusCode).toBe(401);
   });
 
-  it('a 401 says nothing', async () => {
+  it('a 401 says nothing [failure 110]', async () => {
     const answer = await post(gatewayUnderTest(), bodyText(), { headers: { 'x-nowpayments-sig': 'x' } });
     expect(answer.statusCode).toBe(401);
     expect(answer.body).toBe('');
@@ -133,7 +133,7 @@ describe('transport', () => {
 });
 
 describe('what is published', () => {
-  it('a payment: key, headers, prefix; answered after it is durable', async () => {
+  it('a payment: key, headers, prefix; answered after it is durable [failures 56, H2]', async () => {
     const under = gatewayUnderTest({ topicPrefix: 'test-' });
     let confirm = (): void => undefined;
     let asked = 0;
@@ -192,7 +192,7 @@ describe('what is published', () => {
     expect(await under.counted(200, 'payout_notice')).toBe(1);
   });
 
-  it('75 the same body many times at once: the same event id each time', async () => {
+  it('75 the same body many times at once: the same event id each time [failures 39, 105]', async () => {
     const under = gatewayUnderTest();
     const answers = await Promise.all(Array.from({ length: 200 }, () => post(under)));
     expect(answers.every((answer) => answer.statusCode === 200)).toBe(true);
@@ -202,7 +202,7 @@ describe('what is published', () => {
 });
 
 describe('not durable', () => {
-  it('a rejected publish is 503 with Retry-After', async () => {
+  it('a rejected publish is 503 with Retry-After [failures 56, H2]', async () => {
     const under = gatewayUnderTest();
     under.log.publish = async () => {
       throw new Error('broker away');
@@ -235,7 +235,7 @@ describe('not durable', () => {
     expect(await under.counted(503, 'not_durable')).toBe(2);
   });
 
-  it('a codec that fails twice is 503, not an exception', async () => {
+  it('a codec that fails twice is 503, not an exception [failure 110]', async () => {
     const encode = (): never => {
       throw new Error('no schema');
     };
@@ -271,7 +271,7 @@ describe('order status', () => {
   const get = (under: GatewayUnderTest, id: string) =>
     under.gateway.app.inject({ method: 'GET', url: `/orders/${encodeURIComponent(id)}/status` });
 
-  it('an order of ours, for any origin', async () => {
+  it('an order of ours, for any origin [failure 92]', async () => {
     const asked: string[] = [];
     const under = gatewayUnderTest({
       orderStatus: async (id) => {
@@ -307,7 +307,7 @@ describe('order status', () => {
     expect((await get(gatewayUnderTest({ orderStatus: async () => undefined }), ORDER)).statusCode).toBe(404);
   });
 
-  it('97 the database away or slow: 503 here, webhooks go on', async () => {
+  it('97 the database away or slow: 503 here, webhooks go on [failures 77, 110]', async () => {
     const away = gatewayUnderTest({
       orderStatus: async () => {
         throw new Error('connection refused at 10.0.0.1');
@@ -323,7 +323,22 @@ describe('order status', () => {
     expect(performance.now() - startedAt).toBeLessThan(1_000);
   });
 
-  it('webhooks answer no other origin', async () => {
+  it('these are all doors, and what comes in through one is signed or only read [failure 111]', () => {
+    const doors = gatewayUnderTest().gateway.app.printRoutes({ commonPrefix: false });
+    const words = [...doors.matchAll(/(\/\S*) \(([^)]*)\)/g)].map(
+      ([, path, methods]) => `${methods} ${path}`,
+    );
+    expect(words).toEqual([
+      'POST /webhooks/nowpayments',
+      'GET, HEAD, OPTIONS /orders/:order_id/status',
+      'GET, HEAD /livez',
+      'GET, HEAD /readyz',
+      'GET, HEAD /metrics',
+      'GET, HEAD /version',
+    ]);
+  });
+
+  it('webhooks answer no other origin [failure 115]', async () => {
     const answer = await post(gatewayUnderTest(), bodyText(), { headers: { origin: 'https://example.org' } });
     expect(answer.headers['access-control-allow-origin']).toBeUndefined();
   });
@@ -332,7 +347,7 @@ describe('order status', () => {
 describe('health', () => {
   const get = (under: GatewayUnderTest, url: string) => under.gateway.app.inject({ method: 'GET', url });
 
-  it('alive, ready, version, metrics', async () => {
+  it('alive, ready, version, metrics [failures 58, 73]', async () => {
     let isReady = false;
     const under = gatewayUnderTest({ isReady: () => isReady });
     expect((await get(under, '/livez')).statusCode).toBe(200);
@@ -372,7 +387,7 @@ describe('abuse', () => {
     expect(under.lines.length).toBe(1);
   });
 
-  it('99 no secret, signature or body in any log line, metric or answer', async () => {
+  it('99 no secret, signature or body in any log line, metric or answer [failure 114]', async () => {
     const under = gatewayUnderTest();
     const bodies = [
       bodyText(),

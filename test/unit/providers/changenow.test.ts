@@ -156,7 +156,7 @@ describe.each([
     expect(status!.payinAddress).toBe(order.payinAddress);
   });
 
-  it('never returns an order of another reference', async () => {
+  it('never returns an order of another reference [failure 29]', async () => {
     await client().create(REQUEST);
     expect(await client().find('payout-7-2')).toEqual([]);
   });
@@ -167,7 +167,7 @@ describe.each([
 });
 
 describe('exact numbers', () => {
-  it('keep every digit that a double would lose', async () => {
+  it('keep every digit that a double would lose [failure 17]', async () => {
     const client = clientOf(replay.url);
     const estimate = await client.estimate({ pair: PAIR, fromAmount: '533.5', flow: 'standard' });
     expect(estimate.toAmount).toBe('3.556666666666123456');
@@ -308,7 +308,7 @@ describe('error classes', () => {
     expect(await clientOf(simulated).byId('00')).toBeNull();
   });
 
-  it('an order lost on the way back is found again by our reference', async () => {
+  it('an order lost on the way back is found again by our reference [failures 31, H8]', async () => {
     await control('/_control/faults', { path: '/v2/', kind: 'drop_after' });
     await failureOf(clientOf(simulated).create(REQUEST));
     expect(await clientOf(simulated).find(REQUEST.reference)).toHaveLength(1);

@@ -29,7 +29,7 @@ function transfer(change: Partial<Parameters<typeof signTransfer>[0]> = {}) {
 }
 
 describe('signTransfer and decodeTransfer', () => {
-  it('give back everything that was signed, for any amount, nonce and recipient', () => {
+  it('give back everything that was signed, for any amount, nonce and recipient [failures 3, 17]', () => {
     const index = fc.integer({ min: 0, max: 50 });
     const asset = fc.constantFrom<LedgerAsset>('ETH', 'USDT');
     const amount = fc.bigInt({ min: 1n, max: 10n ** 27n });
@@ -71,7 +71,7 @@ describe('signTransfer and decodeTransfer', () => {
     ['an address with a wrong checksum', { to: '0xdAC17F958D2ee523a2206206994597C13D831eC7' }],
     ['a nonce below 0', { nonce: -1 }],
     ['a key that is none', { key: 'hunter2' }],
-  ])('refuses %s, without showing the key', (_name, change) => {
+  ])('refuses %s, without showing the key [failure 114]', (_name, change) => {
     const attempt = () => signTransfer(transfer(change));
     expect(attempt).toThrow(ProviderError);
     expect(attempt).not.toThrow(/hunter2|2222/);

@@ -48,7 +48,7 @@ const answer =
   };
 
 describe('an answer', () => {
-  test('keeps the text of its numbers', async () => {
+  test('keeps the text of its numbers [failure 17]', async () => {
     const http = await client(answer(200, '{"a":0.10000000,"b":1e-8,"c":12345678901234567890.5}'));
     const body = json.object(await http.get('/x'), 'acme.x');
     expect(json.decimal(body.a, 'acme.a')).toBe('0.1');
@@ -56,7 +56,7 @@ describe('an answer', () => {
     expect(json.decimal(body.c, 'acme.c')).toBe('12345678901234567890.5');
   });
 
-  test('is asked for with query, key and exact numbers', async () => {
+  test('is asked for with query, key and exact numbers [failure 63]', async () => {
     const seen: string[] = [];
     const http = await client((request, response) => {
       let body = '';
@@ -88,15 +88,18 @@ describe('a status', () => {
     [502, 'transient', 'unknown_outcome'],
     [503, 'transient', 'unknown_outcome'],
   ];
-  test.each(rows)('%i is %s for a GET and %s for a POST with an effect', async (status, onGet, onEffect) => {
-    const http = await client(
-      answer(status, '{"code":"WHY","message":"because"}', { location: '/elsewhere' }),
-    );
-    const got = await failure(http.get('/x'));
-    expect([got.kind, got.status, got.code]).toEqual([onGet, status, 'WHY']);
-    expect((await failure(http.post('/x', {}))).kind).toBe(onEffect);
-    expect((await failure(http.post('/x', {}, { effect: false }))).kind).toBe(onGet);
-  });
+  test.each(rows)(
+    '%i is %s for a GET and %s for a POST with an effect [failure 57]',
+    async (status, onGet, onEffect) => {
+      const http = await client(
+        answer(status, '{"code":"WHY","message":"because"}', { location: '/elsewhere' }),
+      );
+      const got = await failure(http.get('/x'));
+      expect([got.kind, got.status, got.code]).toEqual([onGet, status, 'WHY']);
+      expect((await failure(http.post('/x', {}))).kind).toBe(onEffect);
+      expect((await failure(http.post('/x', {}, { effect: false }))).kind).toBe(onGet);
+    },
+  );
 
   test('brings the wait that was asked for', async () => {
     const http = await client(answer(429, '', { 'retry-after': '7' }));
@@ -104,7 +107,7 @@ describe('a status', () => {
     expect([error.retryAfterMs, error.code]).toEqual([7_000, 'http_429']);
   });
 
-  test('never carries the key, even when the provider repeats it', async () => {
+  test('never carries the key, even when the provider repeats it [failures 110, 114]', async () => {
     const http = await client(
       answer(403, '{"error":"forbidden","message":"bad key canary-7\\u0000\\n at x"}'),
     );
@@ -199,11 +202,11 @@ describe('reading a shape', () => {
     ['an object as a list', () => json.array(row.o, 'acme.o')],
     ['an object as an id', () => json.identifier(row.o, 'acme.o')],
     ['words as a time', () => json.instant('2025-11-02', 'acme.t')],
-  ])('refuses %s', (_name, read) => {
+  ])('refuses %s [failures 33, 34]', (_name, read) => {
     expect(read).toThrow(/^acme: malformed answer: /);
   });
 
-  test('takes both forms of numbers and times', () => {
+  test('takes both forms of numbers and times [failure 33]', () => {
     expect(json.decimal(row.d, 'acme.d')).toBe('1.5');
     expect(json.identifier(row.n, 'acme.n')).toBe('12');
     expect(json.instant(row.t, 'acme.t').toISOString()).toBe('2024-03-25T08:45:00.000Z');

@@ -33,7 +33,7 @@ function recordsOf(schema: unknown): Named[] {
 
 describe('the Avro schemas', () => {
   it.each(TOPIC_NAMES)(
-    '%s has event_id and occurred_at, no enum, no fixed, no union but with null first',
+    '%s has event_id and occurred_at, no enum, no fixed, no union but with null first [failures 17, 34]',
     (topic) => {
       const schema = AVRO_SCHEMAS[topic] as Named;
       expect(schema.fields?.slice(0, 2).map((field) => field.name)).toEqual(['event_id', 'occurred_at']);
@@ -63,21 +63,24 @@ describe('the Avro schemas', () => {
     expect(seen.size).toBe(TOPIC_NAMES.length + 7);
   });
 
-  it.each(TOPIC_NAMES)('%s has the fields of its TypeScript type, at every depth', (topic) => {
-    const records = new Map(recordsOf(AVRO_SCHEMAS[topic]).map((record) => [record.name, record]));
-    const compare = (record: Named, value: Record<string, unknown>) => {
-      const names = record.fields?.map((field) => field.name) ?? [];
-      expect(names.toSorted()).toEqual(Object.keys(value).toSorted());
-      for (const field of record.fields ?? []) {
-        const inner = records.get(recordNameOf(field.type));
-        const item = Array.isArray(value[field.name])
-          ? (value[field.name] as unknown[])[0]
-          : value[field.name];
-        if (inner && inner.name !== 'Money') compare(inner, item as Record<string, unknown>);
-      }
-    };
-    compare(AVRO_SCHEMAS[topic] as Named, FULL[topic] as unknown as Record<string, unknown>);
-  });
+  it.each(TOPIC_NAMES)(
+    '%s has the fields of its TypeScript type, at every depth [failures 24, 27, 28]',
+    (topic) => {
+      const records = new Map(recordsOf(AVRO_SCHEMAS[topic]).map((record) => [record.name, record]));
+      const compare = (record: Named, value: Record<string, unknown>) => {
+        const names = record.fields?.map((field) => field.name) ?? [];
+        expect(names.toSorted()).toEqual(Object.keys(value).toSorted());
+        for (const field of record.fields ?? []) {
+          const inner = records.get(recordNameOf(field.type));
+          const item = Array.isArray(value[field.name])
+            ? (value[field.name] as unknown[])[0]
+            : value[field.name];
+          if (inner && inner.name !== 'Money') compare(inner, item as Record<string, unknown>);
+        }
+      };
+      compare(AVRO_SCHEMAS[topic] as Named, FULL[topic] as unknown as Record<string, unknown>);
+    },
+  );
 });
 
 function recordNameOf(type: unknown): string {

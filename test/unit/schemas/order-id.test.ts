@@ -14,7 +14,7 @@ const make = (id: string, key = secret) =>
   makeOrderId({ client: id, random: new Uint8Array(10).fill(7), mac: orderMac(key) });
 
 describe('our form', () => {
-  it('round-trips for every client and chance', () => {
+  it('round-trips for every client and chance [failures 29, 62]', () => {
     fc.assert(
       fc.property(client, random, (id, bytes) => {
         const text = makeOrderId({ client: String(id), random: bytes, mac: orderMac(secret) });
@@ -36,7 +36,7 @@ describe('our form', () => {
     expect(mac).toBe(expected.join(''));
   });
 
-  it('is forged after any change of one character', () => {
+  it('is forged after any change of one character [failure H15]', () => {
     const text = make('-1002409379260');
     fc.assert(
       fc.property(fc.nat(text.length - 1), fc.constantFrom(...'ABZ234567-.0189sx|'), (at, character) => {
@@ -48,7 +48,7 @@ describe('our form', () => {
     );
   });
 
-  it('is forged under another secret, also of another environment', () => {
+  it('is forged under another secret, also of another environment [failure 58]', () => {
     expect(readOrderId(make('-1002409379260', 'another'), keys)).toEqual({ kind: 'forged' });
   });
 
@@ -88,7 +88,7 @@ describe("the original's forms", () => {
     ['PGP-6271402111|-1002409379260', '-1002409379260', '6271402111'],
     ['PGP-6271402111-1002409379260', '-1002409379260', '6271402111'],
     ['PGP-6271402111--1002409379260', '-1002409379260', '6271402111'],
-  ])('%s is read with LEGACY_ORDERS=on only', (text, id, user) => {
+  ])('%s is read with LEGACY_ORDERS=on only [failure 62]', (text, id, user) => {
     expect(readOrderId(text, legacy)).toEqual({ kind: 'legacy', client: id, user });
     expect(readOrderId(text, keys)).toEqual({ kind: 'unknown' });
   });

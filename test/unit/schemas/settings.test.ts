@@ -58,7 +58,7 @@ const GOOD: Record<string, string> = {
 };
 
 describe('defaults', () => {
-  it('are typed values in the units that the names say', () => {
+  it('are typed values in the units that the names say [failure 80]', () => {
     const settings = read({});
     expect(settings.FEE_BPS).toBe(300);
     expect(settings.CONVERSION_MIN_USD).toEqual({ asset: 'USDT', minor: 20_000_000n });
@@ -84,7 +84,7 @@ describe('defaults', () => {
 });
 
 describe('reading', () => {
-  it('trims, splits, drops a slash at the end, and treats an empty value as not set', () => {
+  it('trims, splits, drops a slash at the end, and treats an empty value as not set [failure 68]', () => {
     const settings = read({ ...GOOD, FEE_BPS: ' 250\n', OTLP_URL: '   ' });
     expect(settings.KAFKA_BROKERS).toEqual(['a:9092', 'b.example:9093']);
     expect(settings.SCHEMA_REGISTRY_URL).toBe('http://registry:8080/apis/ccompat/v7');
@@ -92,7 +92,7 @@ describe('reading', () => {
     expect(settings.OTLP_URL).toBeUndefined();
   });
 
-  it('any setting can come from a file, and its content is trimmed', () => {
+  it('any setting can come from a file, and its content is trimmed [failures 68, 69]', () => {
     const file = (path: string) => `${path === '/run/secret' ? 'from-the-file-xx' : ''}\n`;
     const settings = readSettings({ ORDER_SECRET_FILE: '/run/secret' }, ['ORDER_SECRET'], file);
     expect(settings.ORDER_SECRET).toBe('from-the-file-xx');
@@ -117,7 +117,7 @@ describe('reading', () => {
     expect(problems[3]).toContain('DATABASE_URL_FILE');
   });
 
-  it('never shows a secret', () => {
+  it('never shows a secret [failure 114]', () => {
     const secrets = SETTING_NAMES.filter((name) => (SETTINGS[name] as SettingSpec).secret);
     expect(secrets.length).toBeGreaterThan(10);
     fc.assert(
@@ -146,13 +146,13 @@ describe('odd values', () => {
     ['LEDGER_SHARDS', ['0', '2']],
     ['LOG_LEVEL', ['INFO', 'verbose']],
     ['LEGACY_ORDERS', ['true', 'yes', 'ON']],
-  ])('%s refuses %j', (name, values) => {
+  ])('%s refuses %j [failure 68]', (name, values) => {
     for (const value of values.filter((text) => text !== '')) {
       expect([value, problemsOf(() => read({ [name]: value }))[0]?.split(' ')[0]]).toEqual([value, name]);
     }
   });
 
-  it('a misspelt limit is noticed instead of silently being the default', () => {
+  it('a misspelt limit is noticed instead of silently being the default [failures 70, 80]', () => {
     expect(problemsOf(() => read({ PAYOUT_MAX: '5' }))[0]).toMatch(/^PAYOUT_MAX is not a setting/);
     expect(problemsOf(() => read({ RETENTION_PAYMENT_VALUED: '5d' }))).toHaveLength(1);
     expect(
@@ -175,15 +175,18 @@ describe('odd values', () => {
 });
 
 describe('roles', () => {
-  it.each(ROLE_NAMES)('%s starts with all it needs and names each setting that is taken away', (role) => {
-    expect(problemsOf(() => readRoleSettings(GOOD, role, noFiles))).toEqual([]);
-    for (const name of ROLE_NEEDS[role]) {
-      const { [name]: _gone, ...rest } = GOOD;
-      expect(problemsOf(() => readRoleSettings(rest, role, noFiles))[0]).toMatch(
-        new RegExp(`^${name} is missing`),
-      );
-    }
-  });
+  it.each(ROLE_NAMES)(
+    '%s starts with all it needs and names each setting that is taken away [failures 53, 70, 71]',
+    (role) => {
+      expect(problemsOf(() => readRoleSettings(GOOD, role, noFiles))).toEqual([]);
+      for (const name of ROLE_NEEDS[role]) {
+        const { [name]: _gone, ...rest } = GOOD;
+        expect(problemsOf(() => readRoleSettings(rest, role, noFiles))[0]).toMatch(
+          new RegExp(`^${name} is missing`),
+        );
+      }
+    },
+  );
 
   it('payout needs a key or a signer', () => {
     const { HOST_WALLET_KEY: _key, ...rest } = GOOD;

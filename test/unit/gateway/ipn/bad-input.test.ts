@@ -37,7 +37,7 @@ function expectParked(raw: string | Buffer, reason: string): void {
   expect(record.detail).toMatch(/^[\x20-\x7e]{1,500}$/);
 }
 
-describe('syntax: authentic, quarantined with its bytes', () => {
+describe('syntax: authentic, quarantined with its bytes [failure 37]', () => {
   it.each<[string, string, string]>([
     ['35 not JSON', 'payment=1&status=finished', 'json_invalid'],
     ['36 truncated', bodyText().slice(0, -1), 'json_invalid'],
@@ -76,7 +76,7 @@ describe('syntax: authentic, quarantined with its bytes', () => {
   });
 });
 
-describe('values: authentic, quarantined', () => {
+describe('values: authentic, quarantined [failures 33, 37]', () => {
   const rows: Row[] = [
     [
       '46 a key in another case',
@@ -165,7 +165,7 @@ describe('values: authentic, quarantined', () => {
   });
 });
 
-describe('values: authentic, passed on', () => {
+describe('values: authentic, passed on [failures 33, 34]', () => {
   it.each<[string, Readonly<Record<string, string | undefined>>, Record<string, unknown>]>([
     ['44 __proto__ and constructor', { __proto__x: '1', constructor: '{"prototype":{"a":1}}' }, {}],
     ['48 integer-like keys', { '10': '1', '9': '2' }, {}],

@@ -101,7 +101,7 @@ describe('secrets', () => {
     expect(verdict(raw, sign(raw, PREVIOUS_SECRET), ipnSecrets(IPN_SECRET, ' '))).toBe('not authentic');
   });
 
-  it.each(['', ' ', '\n'])('an empty one (%j) stops the start and is named', (secret) => {
+  it.each(['', ' ', '\n'])('an empty one (%j) stops the start and is named [failure 70]', (secret) => {
     expect(() => ipnSecrets(secret)).toThrow(/NOWPAYMENTS_IPN_SECRET/);
   });
 

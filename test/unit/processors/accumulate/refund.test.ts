@@ -98,7 +98,7 @@ describe('before the credit', () => {
   });
 });
 
-describe('after the credit, the receipt not confirmed', () => {
+describe('after the credit, the receipt not confirmed [failure H21]', () => {
   it('threshold, all still there: the exact reverse of the credit', () => {
     const work = workWith();
     put(work);

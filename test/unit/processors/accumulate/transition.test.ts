@@ -69,7 +69,7 @@ function getConfirms(work: Work): void {
 }
 
 describe('statuses without a value', () => {
-  it('rise: each is applied once and books nothing', () => {
+  it('rise: each is applied once and books nothing [failures 46, H21]', () => {
     const work = workWith();
     for (const payment_status of ['waiting', 'confirming', 'confirmed', 'sending']) {
       expect(put(work, { payment_status, outcome_amount: null })).toEqual(applied);
@@ -79,7 +79,7 @@ describe('statuses without a value', () => {
     expect(work.outbox).toEqual([]);
   });
 
-  it('the same again is a duplicate, a lower one stale', () => {
+  it('the same again is a duplicate, a lower one stale [failures 46, H21]', () => {
     const work = workWith();
     put(work, { payment_status: 'sending' });
     expect(put(work, { payment_status: 'sending' })).toEqual(duplicate);
@@ -87,7 +87,7 @@ describe('statuses without a value', () => {
     expect(status(work).status).toBe('sending');
   });
 
-  it('after the credit they are stale and change nothing', () => {
+  it('after the credit they are stale and change nothing [failure H21]', () => {
     const work = workWith();
     put(work);
     for (const payment_status of ['waiting', 'sending', 'partially_paid'])
@@ -104,7 +104,7 @@ describe('statuses without a value', () => {
     });
   });
 
-  it('partially paid asks for confirmation after PARTIAL_AFTER', () => {
+  it('partially paid asks for confirmation after PARTIAL_AFTER [failure H21]', () => {
     const work = workWith();
     expect(put(work, { payment_status: 'partially_paid' })).toEqual(applied);
     const key = `confirm:${CLIENT}|nowpayments|5077125051`;
@@ -133,13 +133,13 @@ describe('statuses without a value', () => {
 });
 
 describe('finished', () => {
-  it('without anything before it is credited', () => {
+  it('without anything before it is credited [failure 48]', () => {
     const work = workWith();
     expect(put(work)).toEqual(applied);
     expect(status(work)).toMatchObject({ state: 'credited', status: 'finished' });
   });
 
-  it('the same facts again are a duplicate, whatever rate or strategy they carry now', () => {
+  it('the same facts again are a duplicate, whatever rate or strategy they carry now [failure 40]', () => {
     const work = workWith();
     put(work);
     expect(put(work)).toEqual(duplicate);
@@ -156,7 +156,7 @@ describe('finished', () => {
     ['another amount', { outcome_amount: '0.02' }],
     ['another currency', { outcome_currency: 'usdterc20', outcome_amount: '50' }],
     ['another order', { order_id: 'S1.other' }],
-  ])('with %s is a clash: a discrepancy, no credit', (_name, part) => {
+  ])('with %s is a clash: a discrepancy, no credit [failure 40]', (_name, part) => {
     const work = workWith();
     put(work);
     expect(put(work, part)).toEqual({ end: 'rejected', reason: 'content_clash' });
@@ -273,7 +273,7 @@ describe('partially paid, then finished', () => {
 describe('unvalued', () => {
   const noRate = { rate: null };
 
-  it('books what came and asks for the cure', () => {
+  it('books what came and asks for the cure [failure H1]', () => {
     const work = workWith();
     expect(put(work, {}, noRate)).toEqual(applied);
     expect(bookedBy(work)).toEqual({ 'wallet:incoming ETH': '0.0125', 'client:unvalued ETH': '-0.0125' });
@@ -287,7 +287,7 @@ describe('unvalued', () => {
     expect(put(work, {}, noRate)).toEqual(duplicate);
   });
 
-  it('its first value credits it: nothing of it stays unvalued', () => {
+  it('its first value credits it: nothing of it stays unvalued [failures 21, H1]', () => {
     const work = workWith();
     put(work, {}, noRate);
     expect(put(work)).toEqual(applied);
@@ -370,7 +370,7 @@ describe('values that make no sense are parked', () => {
 });
 
 describe('quarantine', () => {
-  it('an unknown client: parked with the original bytes, in the table and on the topic', () => {
+  it('an unknown client: parked with the original bytes, in the table and on the topic [failure 64]', () => {
     const work = workWith();
     const other = { client_id: '-1009999999999' };
     expect(put(work, other)).toEqual({ end: 'quarantined', reason: 'unknown_client' });
@@ -466,7 +466,7 @@ describe('the order in which statuses arrive', () => {
     ['waiting', 'finished', 'finished', 'confirming'],
     ['partially_paid', 'finished', 'partially_paid'],
   ];
-  it.each(lives)('%s %s %s ends credited once', (...statuses) => {
+  it.each(lives)('%s %s %s ends credited once [failures 48, H21]', (...statuses) => {
     const work = workWith();
     for (const payment_status of statuses) if (payment_status) put(work, { payment_status });
     expect(work.all(payoutAccumulation)).toHaveLength(1);

@@ -48,7 +48,7 @@ describe('what a payment is worth', () => {
     ['the fee is floored', { outcome_amount: '0.00001233' }, threshold, 'USDT 0.04932 0.001479 0.047841'],
     ['exponent form of a number', { outcome_amount: '1.25e-2' }, threshold, 'USDT 50 1.5 48.5'],
     ['no fee', { outcome_amount: '0.0125' }, { ...threshold, feeBps: 0 }, 'USDT 50 0 50'],
-  ] as const)('%s', (_name, part, context, expected) => {
+  ] as const)('%s [failures 6, 12, H3]', (_name, part, context, expected) => {
     expect(textOf(part, context)).toBe(expected);
   });
 
@@ -61,11 +61,11 @@ describe('what a payment is worth', () => {
     ['more decimals than the asset has', { outcome_amount: '0.0000000000000000001' }, 'amount_inexact'],
     ['not a number', { outcome_amount: 'NaN' }, 'amount_inexact'],
     ['worth less than a minor unit', { outcome_amount: '0.000000000000000001' }, 'value_too_small'],
-  ] as const)('refused: %s', (_name, part, reason) => {
+  ] as const)('refused: %s [failures 3, H3]', (_name, part, reason) => {
     expect(valuePayment(facts(part), threshold)).toMatchObject({ kind: 'rejected', reason });
   });
 
-  it('no usable rate: unvalued with the amount received, no figures', () => {
+  it('no usable rate: unvalued with the amount received, no figures [failure H1]', () => {
     expect(valuePayment(facts(), { ...threshold, rate: undefined })).toMatchObject({
       kind: 'unvalued',
       received: eth('0.0125'),
@@ -86,7 +86,7 @@ describe('what a payment is worth', () => {
     });
   });
 
-  it('gross = fee + net, never above the exact value, for any amount, rate and fee', () => {
+  it('gross = fee + net, never above the exact value, for any amount, rate and fee [failures 5, 6, H4]', () => {
     const cases = fc.tuple(
       fc.bigInt({ min: 1n, max: 10n ** 24n }),
       fc.integer({ min: 1, max: 10 ** 9 }),
@@ -110,7 +110,7 @@ describe('what a payment is worth', () => {
 });
 
 describe('the proposal', () => {
-  it('only finished carries a value; every other status passes on', () => {
+  it('only finished carries a value; every other status passes on [failure 46]', () => {
     for (const payment_status of [
       'waiting',
       'confirming',
@@ -132,7 +132,7 @@ describe('the proposal', () => {
     });
   });
 
-  it('an unknown client is rejected, whatever the status', () => {
+  it('an unknown client is rejected, whatever the status [failures 64, 65]', () => {
     const received = {
       event_id: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
       payment: facts({ payment_status: 'waiting' }),

@@ -43,7 +43,7 @@ function prepare(part: object = {}) {
 }
 
 describe('signing', () => {
-  test('draws the next nonce and keeps bytes and hash in the same step', () => {
+  test('draws the next nonce and keeps bytes and hash in the same step [failures 18, 19, H10, H11]', () => {
     prepare();
     const { transfer } = desk.transfer;
     expect(transfer).toMatchObject({ state: 'signed', nonce: 7n });
@@ -61,7 +61,7 @@ describe('signing', () => {
     [{ latestNonce: 8n }, 'foreign_nonce'],
     [{ balance: 48_499_999n }, 'awaiting_funds'],
     [{ quote: { ...QUOTE, baseFee: POLICY.gasMax } }, 'gas_price_high'],
-  ])('does not happen with %o', (part, reason) => {
+  ])('does not happen with %o [failure 4]', (part, reason) => {
     prepare(part);
     expect(desk.transfer.transfer).toMatchObject({ state: 'chosen', nonce: null, reason });
     expect(desk.work.all(wallets)[0]!.next_nonce).toBe(7n);
@@ -107,7 +107,7 @@ describe('signing', () => {
     ['chainId', { chainId: 1n }],
     ['asset', { asset: 'ETH' }],
     ['maxFee', { maxFee: 10n ** 18n }],
-  ])('bytes that differ in %s are refused', (field, part) => {
+  ])('bytes that differ in %s are refused [failures 3, 5]', (field, part) => {
     const request: SignRequest = {
       chainId: POLICY.chainId,
       from: HOST,
@@ -139,7 +139,7 @@ describe('broadcasting', () => {
     expect(desk.transfer.transfer.state).toBe(state);
   });
 
-  test('a restart sends the very same bytes', () => {
+  test('a restart sends the very same bytes [failures H9, H11]', () => {
     prepare();
     const first = stepTransfer(desk.work, desk.transfer);
     const tx = desk.work.must(transferTxs, desk.transfer.transfer.hash!);
@@ -161,7 +161,7 @@ describe('stuck', () => {
     });
   });
 
-  test('is replaced with the same nonce, recipient and amount; all hashes are watched', () => {
+  test('is replaced with the same nonce, recipient and amount; all hashes are watched [failure H9]', () => {
     applyUnmined(desk.work, desk.transfer, { ...UNMINED, quote: QUOTE });
     desk.commit();
     const txs = desk.work.all(transferTxs).map(({ raw }) => PAPER_SIGNER.decode(raw));
@@ -192,13 +192,13 @@ describe('stuck', () => {
     expect(desk.wallet.get('wallet:gas|ETH')).toBe(-50_000n * 10n ** 9n);
   });
 
-  test('above GAS_MAX_GWEI it waits', () => {
+  test('above GAS_MAX_GWEI it waits [failure H20]', () => {
     applyUnmined(desk.work, desk.transfer, { ...UNMINED, quote: { ...QUOTE, baseFee: POLICY.gasMax } });
     expect(desk.transfer.transfer.reason).toBe('gas_price_high');
     expect(desk.work.all(transferTxs)).toHaveLength(1);
   });
 
-  test('a nonce that somebody else used halts the wallet', () => {
+  test('a nonce that somebody else used halts the wallet [failure H10]', () => {
     const rebroadcast = { kind: 'permanent', code: 'nonce_used', message: 'used' } as const;
     applyUnmined(desk.work, desk.transfer, { ...UNMINED, rebroadcast });
     desk.commit();
@@ -239,7 +239,7 @@ describe('stuck', () => {
 });
 
 describe('reverted', () => {
-  test('value back, gas spent, next attempt; after three a person decides', () => {
+  test('value back, gas spent, next attempt; after three a person decides [failure H9]', () => {
     for (const attempt of [1, 2, 3]) {
       desk.send();
       desk.mine(0);

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { createLogger, emojiOf } from '../../../../processors/runtime/logger.ts';
 
-test('JSON lines carry role, level as a word, and no secret', () => {
+test('JSON lines carry role, level as a word, and no secret [failures 81, 114]', () => {
   const lines: string[] = [];
   const log = createLogger({
     role: 'convert',
@@ -41,4 +41,35 @@ test('without a kind the level decides', () => {
   expect(emojiOf({ level: 50 })).toBe('❌');
   expect(emojiOf({ level: 40 })).toBe('🔄');
   expect(emojiOf({ level: 30 })).toBe('📊');
+});
+
+test.each([true, false])('no value that is logged can fail the work, pretty: %s [failure 36]', (pretty) => {
+  const lines: string[] = [];
+  const log = createLogger({ role: 'settle', level: 'debug', pretty, write: (line) => lines.push(line) });
+  const circle: Record<string, unknown> = { id: 7n };
+  circle.self = circle;
+  const throwing = {
+    get amount(): string {
+      throw new Error('not now');
+    },
+    toJSON(): string {
+      throw new Error('never');
+    },
+  };
+  const odd = [
+    null,
+    undefined,
+    7n,
+    Symbol('x'),
+    new Map([[1n, circle]]),
+    circle,
+    throwing,
+    () => 1,
+    Buffer.of(0),
+  ];
+  for (const value of odd) {
+    log.info({ kind: 'ids', value }, 'with a value');
+    log.warn(value, 'as all there is');
+  }
+  expect(lines).toHaveLength(2 * odd.length);
 });

@@ -51,7 +51,7 @@ describe('PublishQueue', () => {
     expect(await stateOf(all)).toBe('pending');
   });
 
-  test('is bounded', async () => {
+  test('is bounded [failure 79]', async () => {
     const queue = new PublishQueue({ maxBatch: 2, maxQueued: 3 });
     void queue.add([record('a'), record('b')], undefined);
     await expect(queue.add([record('c'), record('d')], undefined)).rejects.toThrow(QueueFull);

@@ -59,11 +59,14 @@ test('serves health while it runs, and drains on SIGTERM', async () => {
   );
 });
 
-test.each(['start-fails', 'fatal', 'unhandled'])('%s: exits with 1 and says why', async (how) => {
-  const role = run(how);
-  expect(await role.ended).toBe(1);
-  expect(role.lines.some(({ level }) => level === 'fatal')).toBe(true);
-});
+test.each(['start-fails', 'fatal', 'unhandled'])(
+  '%s: exits with 1 and says why [failure 81]',
+  async (how) => {
+    const role = run(how);
+    expect(await role.ended).toBe(1);
+    expect(role.lines.some(({ level }) => level === 'fatal')).toBe(true);
+  },
+);
 
 test('a drain that hangs ends after its limit', async () => {
   const role = run('stop-hangs');
@@ -72,7 +75,7 @@ test('a drain that hangs ends after its limit', async () => {
   expect(await role.ended).toBe(1);
 });
 
-test('a role of several parts is ready and moving only when all are, and stops in order', async () => {
+test('a role of several parts is ready and moving only when all are, and stops in order [failure 77]', async () => {
   const stopped: string[] = [];
   const part = (name: string, ok: boolean) => ({
     ready: () => ok,

@@ -18,7 +18,7 @@ const fresh: IntentProgress = { attempt: 0, polls: 0, firstFailedAt: null, parke
 const plus = (ms: number) => new Date(NOW.getTime() + ms);
 
 describe('polls', () => {
-  test('begin at 5 s and grow to 60 s', () => {
+  test('begin at 5 s and grow to 60 s [failure 50]', () => {
     expect(pollDelayMs(0)).toBe(5_000);
     expect([1, 2, 3, 4, 5, 6].map(pollDelayMs)).toEqual([7_500, 11_250, 16_875, 25_313, 37_969, 56_953]);
     expect(pollDelayMs(7)).toBe(60_000);
@@ -49,7 +49,7 @@ describe('polls', () => {
 });
 
 describe('failures', () => {
-  test('are tried every 60 s for 24 h, then parked', () => {
+  test('are tried every 60 s for 24 h, then parked [failure 57]', () => {
     let intent = fresh;
     let now = NOW;
     let tries = 0;
@@ -65,7 +65,7 @@ describe('failures', () => {
     expect(intent).toMatchObject({ parkedAt: now, lastError: 'down', firstFailedAt: NOW });
   });
 
-  test('a permanent error parks at once, others do not', () => {
+  test('a permanent error parks at once, others do not [failure 57]', () => {
     const failure: ProviderFailure = { kind: 'permanent', code: 'not_valid_address', message: 'no' };
     const next = nextAfter(failure);
     expect(settle(fresh, next, NOW, failure)).toMatchObject({
@@ -101,7 +101,7 @@ const anyNext: fc.Arbitrary<Next> = fc.oneof(
   fc.record({ park: fc.string() }),
 );
 
-test('property: an intent is done, or due again within an hour and not before now', () => {
+test('property: an intent is done, or due again within an hour and not before now [failures 30, 51]', () => {
   fc.assert(
     fc.property(progress, anyNext, (intent, next) => {
       const settled = settle(intent, next, NOW);

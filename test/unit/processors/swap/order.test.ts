@@ -27,7 +27,7 @@ function begun(part = {}) {
   return { work, owner, order, request: requestOf(order, HOST) };
 }
 
-test('the request names the pair, the exact amount, both addresses and our reference', () => {
+test('the request names the pair, the exact amount, both addresses and our reference [failures 2, 5, 11, H8, H22]', () => {
   const { request } = begun({ address: XMR, memo: '77' });
   expect(request).toEqual({
     pair: { fromCurrency: 'usdt', fromNetwork: 'eth', toCurrency: 'xmr', toNetwork: 'xmr' },
@@ -89,7 +89,7 @@ describe('a reply', () => {
     [{ payinAddress: `0x${'0'.repeat(40)}` }, /deposit address/],
     [{ payinAddress: HOST }, /not the provider’s own/],
     [{ payinExtraId: '5' }, /needs a memo/],
-  ])('that says %o is not funded', (part, what) => {
+  ])('that says %o is not funded [failures 1, 5, 11]', (part, what) => {
     const { request } = begun({ memo: null });
     expect(contradictions(request, replyTo(request, part)).join('; ')).toMatch(what);
   });

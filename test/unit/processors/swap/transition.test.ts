@@ -1,7 +1,13 @@
 /** The way of a swap, step by step: orders, funding, the provider's words, refunds, and what never happens twice. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { clientAccounts, conversions, swapOrders, transfers } from '../../../../ledger/tables.ts';
+import {
+  clientAccounts,
+  conversions,
+  payoutBatches,
+  swapOrders,
+  transfers,
+} from '../../../../ledger/tables.ts';
 import { stepTransfer } from '../../../../processors/hostpay/transition.ts';
 import { decide } from '../../../../processors/swap/decisions.ts';
 import { CREATE_SETTLED_MS, ORDER_MAX_AGE_MS } from '../../../../processors/swap/order.ts';
@@ -78,14 +84,14 @@ function atRest(desk: Desk): Record<string, bigint> {
 }
 
 describe('making an order', () => {
-  test('is marked before the provider is asked', () => {
+  test('is marked before the provider is asked [failures 31, H8]', () => {
     const desk = payoutDesk();
     desk.plan();
     expect(desk.work.must(swapOrders, 'payout', PAYOUT_ID, 1)).toMatchObject({ state: 'creating' });
     expect(desk.owner).toMatchObject({ state: 'awaiting_funds', attempt: 0 });
   });
 
-  test('with an unknown outcome waits until the call must be over, then looks it up', () => {
+  test('with an unknown outcome waits until the call must be over, then looks it up [failures 44, H8]', () => {
     const desk = payoutDesk();
     desk.apply(desk.plan(), error('unknown_outcome'));
     expect(desk.plan()).toMatchObject({ next: { pollAt: expect.any(Date) } });
@@ -96,7 +102,7 @@ describe('making an order', () => {
     expect(desk.work.all(swapOrders)).toMatchObject([{ attempt: 1, state: 'created' }]);
   });
 
-  test('adopts one of several and lists the others as strays', () => {
+  test('adopts one of several and lists the others as strays [failure H8]', () => {
     const desk = payoutDesk();
     const made = desk.plan();
     const request = requestOf(made);
@@ -110,7 +116,7 @@ describe('making an order', () => {
     expect(desk.discrepancies()).toEqual(['stray_order', 'stray_order']);
   });
 
-  test('that contradicts the request funds nothing and waits for a person', () => {
+  test('that contradicts the request funds nothing and waits for a person [failure 11]', () => {
     const desk = payoutDesk();
     const made = desk.plan();
     const reply = replyTo(requestOf(made), { payoutAddress: 'somebody else' });
@@ -119,14 +125,14 @@ describe('making an order', () => {
     expect([...desk.wallet]).toEqual([]);
   });
 
-  test('refused for good parks and says so; the next attempt is a new order', () => {
+  test('refused for good parks and says so; the next attempt is a new order [failure 57]', () => {
     const desk = payoutDesk();
     desk.apply(desk.plan(), error('permanent', 'not_valid_address'));
     expect(desk.owner).toMatchObject({ state: 'awaiting_funds', reason: 'provider_refused' });
     expect(requestOf(desk.plan()).reference).toBe(`payout-${PAYOUT_ID}-2`);
   });
 
-  test('below the fresh minimum gives the amount back as one entry', () => {
+  test('below the fresh minimum gives the amount back as one entry [failure H17]', () => {
     const desk = payoutDesk();
     const outcome = { ok: { do: 'outside' as const, range: { min: 50_000_000n, max: null } } };
     expect(desk.apply(desk.plan(), outcome)).toBe('cancelled');
@@ -135,7 +141,7 @@ describe('making an order', () => {
     expect(account).toMatchObject({ available: 48_500_000n, reserved: 0n, last_seq: 2n });
   });
 
-  test('below the minimum of a conversion opens its position again', () => {
+  test('below the minimum of a conversion opens its position again [failure H17]', () => {
     const desk = conversionDesk();
     const outcome = { ok: { do: 'outside' as const, range: { min: 10n ** 18n, max: null } } };
     expect(desk.apply(desk.plan(), outcome)).toBe('cancelled');
@@ -144,7 +150,7 @@ describe('making an order', () => {
 });
 
 describe('funding', () => {
-  test('sets value and the highest gas aside in the step that chooses the transfer', () => {
+  test('sets value and the highest gas aside in the step that chooses the transfer [failures 5, H20]', () => {
     const desk = payoutDesk();
     order(desk);
     const gas = QUOTE.gasLimit * QUOTE.maxFeePerGas;
@@ -161,7 +167,7 @@ describe('funding', () => {
     [{ unconfirmed: 1 }, 'awaiting_confirmation'],
     [{ host: 48_499_999n }, 'awaiting_funds'],
     [{ host: 50_000_000n, ahead: 1_500_001n }, 'awaiting_funds'],
-  ])('waits with its reason while %o', (part, reason) => {
+  ])('waits with its reason while %o [failures 8, 49]', (part, reason) => {
     const desk = payoutDesk();
     const step = stepSwap(desk.work, desk.owner, { ...FUNDS, ...part }, POLICY);
     expect(step).toEqual({ next: { pollAt: 'soon' } });
@@ -218,7 +224,7 @@ describe('following', () => {
     [{ status: 'whatever' }, 'funded'],
     [{ status: 'finished', payoutAddress: 'other', amountTo: '1', payoutHash: 'm' }, 'failed'],
     [{ status: 'refunded', refundHash: hash(5) }, 'exchanging'],
-  ])('%o leads to %s', (part, state) => {
+  ])('%o leads to %s [failures 35, 50]', (part, state) => {
     const desk = payoutDesk();
     fundUp(desk);
     expect(desk.apply(desk.plan(), told(desk, part))).toBe(state);
@@ -226,7 +232,16 @@ describe('following', () => {
     expect(desk.wallet.get('swap:in_transit|USDT')).toBe(48_500_000n);
   });
 
-  test('a refund is booked at the amount on chain; reserved stays, the next attempt sends all of it', () => {
+  test('what came is kept to its last digit, however little one coin is worth [failures 16, 17, 18]', () => {
+    const desk = payoutDesk();
+    fundUp(desk);
+    const amountTo = '12345678901234567890123.000000000000000001';
+    desk.apply(desk.plan(), told(desk, { status: 'finished', amountTo, payoutHash: 'shib' }));
+    expect(desk.owner.state).toBe('completed');
+    expect(desk.work.must(payoutBatches, CLIENT, PAYOUT_ID).received).toBe(amountTo);
+  });
+
+  test('a refund is booked at the amount on chain; reserved stays, the next attempt sends all of it [failure H18]', () => {
     const desk = payoutDesk();
     fundUp(desk);
     desk.arrive(hash(5), 'USDT', 48_000_000n);
@@ -249,7 +264,7 @@ describe('following', () => {
     expect(desk.owner).toMatchObject({ state: 'on_hold', reason: 'provider_refused', attempt: 3 });
   });
 
-  test('conversion: proceeds are booked from the chain; the provider’s other number is only a discrepancy', () => {
+  test('conversion: proceeds are booked from the chain; the provider’s other number is only a discrepancy [failures 4, 22]', () => {
     const desk = conversionDesk();
     fundUp(desk);
     desk.arrive(hash(8), 'USDT', 548_900_000n);
@@ -265,7 +280,7 @@ describe('following', () => {
     expect(atRest(desk)).toEqual({});
   });
 
-  test('conversion: without its coins on chain nothing is booked, whatever the provider says', () => {
+  test('conversion: without its coins on chain nothing is booked, whatever the provider says [failures 8, 9]', () => {
     const desk = conversionDesk();
     fundUp(desk);
     expect(
@@ -303,7 +318,7 @@ const OUTSIDE = fc.constantFrom(
   'below_minimum',
 );
 
-test('whatever the outside does, at rest nothing is under way and every amount is accounted for', () => {
+test('whatever the outside does, at rest nothing is under way and every amount is accounted for [failures H7, H18]', () => {
   fc.assert(
     fc.property(
       fc.constantFrom('payout', 'conversion'),
