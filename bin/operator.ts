@@ -92,12 +92,26 @@ export function printFields(row: Readonly<Record<string, Cell>>, asJson: boolean
 }
 
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? part.toString() : part));
+  const text = JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'bigint' ? part.toString() : part,
+  );
+  return text.replace(UNSEEN, (found) => escaped(found, 4));
 }
 
-/** Control characters are shown, never sent to the terminal: what is listed came from outside. */
-function cellText(value: Cell): string {
+/** What acts on a terminal or hides in it: control characters, direction marks, zero-width characters, line separators. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(found: string, digits: 2 | 4): string {
+  const mark = digits === 2 ? '\\x' : '\\u';
+  return found
+    .split('')
+    .map((unit) => mark + unit.charCodeAt(0).toString(16).padStart(digits, '0'))
+    .join('');
+}
+
+/** What is listed came from outside: what does not show by itself is shown, never sent to the terminal. */
+export function cellText(value: Cell): string {
   if (value === null || value === undefined) return '';
   const text = value instanceof Date ? value.toISOString() : String(value);
-  return text.replace(/\p{Cc}/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replace(UNSEEN, (found) => escaped(found, /\p{Cc}/u.test(found) ? 2 : 4));
 }
