@@ -46,6 +46,12 @@ function keyOf(secret: string): KeyObject {
 const SIGNATURE = /^[0-9a-f]{128}$/i;
 
 /**
+ * Forms 2 and 3 are tried for bodies up to this size only. Reading and printing 64 KiB of numbers takes a hundred times
+ * as long as hashing them: anybody could keep the process busy with forged ones. An IPN has about 1 KiB.
+ */
+export const MAX_REWRITTEN_BYTES = 16 * 1024;
+
+/**
  * @param raw the body exactly as received
  * @param header the value(s) of x-nowpayments-sig; two headers, or anything but 128 hex digits, are not authentic
  */
@@ -55,6 +61,7 @@ export function verifySignature(raw: Buffer, header: unknown, secrets: IpnSecret
   const wanted = Buffer.from(header, 'hex');
   const secret = matches(raw, wanted, secrets);
   if (secret) return { authentic: true, form: 'raw', secret, body: readBody(raw) };
+  if (raw.length > MAX_REWRITTEN_BYTES) return { authentic: false };
   return verifyRewritten(raw, wanted, secrets);
 }
 
