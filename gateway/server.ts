@@ -31,8 +31,12 @@ export interface GatewayOptions {
   readonly isReady: () => boolean;
   /** From the headers to the answer; 2,000. */
   readonly deadlineMs?: number;
-  /** Webhooks open at once (each holds up to 64 KiB); beyond it 503. 2,000. */
+  /** Webhooks being published at once (each holds up to 64 KiB); beyond it 503. 2,000. */
   readonly maxInFlight?: number;
+  /** Webhooks whose body is still on its way; beyond it the one that waits longest goes. 2,000. */
+  readonly maxReading?: number;
+  /** Connections at once; beyond it new ones are closed, and idle ones make room. 5,000. */
+  readonly maxConnections?: number;
 }
 
 export interface Gateway {
@@ -51,6 +55,8 @@ export interface Gateway {
 
 const DEADLINE_MS = 2_000;
 const MAX_IN_FLIGHT = 2_000;
+const MAX_READING = 2_000;
+const MAX_CONNECTIONS = 5_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 const STATUS_LIMIT_MS = 300;
 const STATUS_IN_FLIGHT = 100;
@@ -70,6 +76,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     topicPrefix: options.topicPrefix,
     deadlineMs,
     maxInFlight: options.maxInFlight ?? MAX_IN_FLIGHT,
+    maxReading: options.maxReading ?? MAX_READING,
     now: options.now,
     publish: (records, limits) => options.publisher.publish(records, limits),
     metrics,
@@ -78,6 +85,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     onUnexpected,
   });
   const app = createApp(deadlineMs, metrics.refused);
+  boundConnections(app, options.maxConnections ?? MAX_CONNECTIONS);
   guard(app, metrics.refused);
   webhooks.register(app);
   registerOrderStatus(app, {
@@ -126,7 +134,8 @@ function createApp(deadlineMs: number, refused: Refused): FastifyInstance {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: deadlineMs,
       connectionsCheckingInterval: Math.min(500, Math.max(50, deadlineMs / 4)),
-      requireHostHeader: true,
+      // The guard refuses it, so that it is counted like every other refusal.
+      requireHostHeader: false,
     },
     clientErrorHandler: (error, socket) => answerRaw(error, socket, refused),
     frameworkErrors: (_error, _request, reply) => refuse(reply, 'request_malformed', true),
@@ -134,6 +143,12 @@ function createApp(deadlineMs: number, refused: Refused): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   return app;
+}
+
+/** Whoever opens connections and sends nothing is put out by headersTimeout; whoever keeps them idle, by this. */
+function boundConnections(app: FastifyInstance, most: number): void {
+  app.server.maxConnections = most;
+  app.server.on('drop', () => app.server.closeIdleConnections());
 }
 
 /** Refuses before any body is read: no host, wrong method, unknown path. */
@@ -148,7 +163,7 @@ function guard(app: FastifyInstance, refused: Refused): void {
 }
 
 function transportReason(request: FastifyRequest): HttpReasonCode | undefined {
-  // HTTP/1.0 may come without one; nobody who speaks for NOWPayments does.
+  // HTTP/1.1 forbids it, HTTP/1.0 does not; nobody who speaks for NOWPayments comes without one.
   if (request.raw.headers.host === undefined) return 'request_malformed';
   if (!request.is404) return undefined;
   return pathOf(request.raw) === WEBHOOK_PATH ? 'method_not_allowed' : 'not_found';
@@ -163,7 +178,12 @@ function answerRaw(error: Error & { code?: string }, socket: Socket, refused: Re
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
   const [reason, phrase] = rawAnswer(error.code);
   const answer = (socket as Socket & { _httpMessage?: ServerResponse })._httpMessage;
-  // A request that is under way on this connection is counted by its own end.
+  // A request that came whole gets its own answer; what follows it is no request, and the connection ends.
+  if (answer?.req.complete && !answer.headersSent) {
+    answer.setHeader('connection', 'close');
+    return;
+  }
+  // One that is still under way on this connection is counted by its own end.
   if (!answer) refused(reason);
   // An answer is being written: another one in front of it would be taken for it.
   if (answer?.headersSent) socket.destroy();

@@ -17,7 +17,10 @@ export interface WebhookOptions {
   readonly intake: IntakeOptions;
   readonly topicPrefix: string;
   readonly deadlineMs: number;
+  /** Webhooks being published at once; beyond it 503. */
   readonly maxInFlight: number;
+  /** Webhooks whose body is still on its way; beyond it the one that waits longest gets 503. */
+  readonly maxReading: number;
   readonly now: () => Date;
   /** Resolves when all are acknowledged by all in-sync replicas; what it rejects with becomes a 503. */
   readonly publish: (records: readonly OutRecord[], options: { deadlineMs: number }) => Promise<void>;
@@ -32,6 +35,12 @@ export interface WebhookOptions {
 export class Webhooks {
   readonly #options: WebhookOptions;
   #open = 0;
+  #publishing = 0;
+  /**
+   * Oldest first. Who has sent only headers has proven nothing, so slow senders must not use up the places of genuine
+   * webhooks, whose bodies come with their headers: they compete among themselves.
+   */
+  readonly #reading = new Set<Exchange>();
 
   constructor(options: WebhookOptions) {
     this.#options = options;
@@ -69,35 +78,45 @@ export class Webhooks {
 
   /** Before the body is read: refuses what never needs it, else starts the deadline. */
   #begin(request: FastifyRequest, reply: FastifyReply): Exchange | undefined {
-    const { metrics, draining, maxInFlight, deadlineMs } = this.#options;
-    const early = draining()
-      ? 'draining'
-      : this.#open >= maxInFlight
-        ? 'overloaded'
-        : isEncoded(request)
-          ? 'encoding_refused'
-          : undefined;
+    const { metrics, draining, maxReading, deadlineMs } = this.#options;
+    const early = draining() ? 'draining' : isEncoded(request) ? 'encoding_refused' : undefined;
     if (early) {
       metrics.answered(httpStatusOf(early), early, 0);
-      refuse(reply, early, early !== 'overloaded');
+      refuse(reply, early, true);
       return undefined;
     }
     // Authenticity is over bytes; a proxy that rewrites the content type must not decide what is read.
     delete request.raw.headers['content-type'];
     this.#open++;
     const exchange = new Exchange(reply, metrics, draining, deadlineMs);
+    if (this.#reading.size >= maxReading) this.#dropOldest();
+    this.#reading.add(exchange);
     reply.raw.once('close', () => {
       this.#open--;
+      this.#reading.delete(exchange);
       if (reply.statusCode === 200 && reply.raw.writableFinished) failPoint('gateway.answered');
       exchange.closed();
     });
     return exchange;
   }
 
+  #dropOldest(): void {
+    for (const oldest of this.#reading) {
+      this.#reading.delete(oldest);
+      oldest.refuse('overloaded', true);
+      return;
+    }
+  }
+
   #take(request: FastifyRequest, exchange: Exchange): void {
+    this.#reading.delete(exchange);
     if (exchange.answered) return;
     exchange.bodyRead = true;
     const options = this.#options;
+    if (this.#publishing >= options.maxInFlight) {
+      exchange.refuse('overloaded');
+      return;
+    }
     const headers = request.raw.headers;
     const intake = takeIn(
       {
@@ -116,12 +135,17 @@ export class Webhooks {
     }
     const record = { ...intake.record, topic: options.topicPrefix + intake.record.topic };
     failPoint('gateway.before_publish');
+    this.#publishing++;
     options.publish([record], { deadlineMs: exchange.remainingMs() }).then(
       () => {
+        this.#publishing--;
         failPoint('gateway.published');
         exchange.answer(intake);
       },
-      (error: unknown) => exchange.refuse(isQueueFull(error) ? 'overloaded' : 'not_durable'),
+      (error: unknown) => {
+        this.#publishing--;
+        exchange.refuse(isQueueFull(error) ? 'overloaded' : 'not_durable');
+      },
     );
   }
 }
