@@ -1,7 +1,12 @@
 /** Four suites: `unit` (pure, parallel), `sim` (the simulation itself), `int` (one set of real servers, one file at a time), `e2e` (the whole flow). */
 import { defineConfig } from 'vitest/config';
 
-const common = { pool: 'forks', environment: 'node' } as const;
+const common = {
+  pool: 'forks',
+  environment: 'node',
+  // A condition is waited for; how long it takes on a busy machine is not what is tested.
+  expect: { poll: { timeout: 15_000 } },
+} as const;
 
 export default defineConfig({
   test: {
