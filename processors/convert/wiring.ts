@@ -55,7 +55,7 @@ export function convertHandler(deps: ConvertDeps): (batch: Batch) => Promise<voi
       }
       const strategy = strategies.get(received.payment.client_id);
       const proposed = convert(received, { now, strategy, feeBps, rate });
-      const { valued, value } = encoded(deps.codec, received, proposed);
+      const { valued, value } = encodeProposal(deps.codec, received, proposed);
       inputs.inc({ stage: GROUP, end: 'applied', reason: valued.reason ?? 'none' });
       return outRecord(deps, TOPIC.valued, record, value, valued.event_id, `payment.${valued.kind}`);
     });
@@ -66,7 +66,7 @@ export function convertHandler(deps: ConvertDeps): (batch: Batch) => Promise<voi
 }
 
 /** An amount that does not fit the topic is no value: the record goes on with its reason (money.md). */
-function encoded(
+export function encodeProposal(
   codec: Codec,
   received: PaymentReceived,
   valued: PaymentValued,

@@ -201,7 +201,7 @@ describe('with everything there', () => {
 });
 
 describe('with something away', () => {
-  it('Kafka: 503 within 2 s, each time [failures 42, 56]', async () => {
+  it('96 Kafka: 503 within 2 s, each time [failures 42, 56]', async () => {
     const { port, stop } = await start({ KAFKA_BROKERS: '127.0.0.1:1' });
     const answers = await Promise.all([1, 2, 3].map((id) => send(port, payment(2_000_000 + id))));
     for (const { status, ms } of answers) {
@@ -215,7 +215,7 @@ describe('with something away', () => {
     expect(performance.now() - startedAt).toBeLessThan(6_000);
   });
 
-  it('the database: webhooks are answered 200, the order status 503', async () => {
+  it('97 the database: webhooks are answered 200, the order status 503', async () => {
     const { port } = await start({ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' });
     expect((await send(port, payment(3_000_000))).status).toBe(200);
     expect((await statusOf(port, newOrder()))[0]).toBe(503);

@@ -1,8 +1,12 @@
-/** The server over real sockets: what only shows below fastify's inject (bad inputs 4, 5, 10 to 15, 34, 93; drain). */
+/** The server over real sockets: the rows of the catalogue that only a connection can show, slow senders, drain. */
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import { PureLedger } from '../../fixtures/bad-inputs/ledger.ts';
+import { WIRE_CASES } from '../../fixtures/bad-inputs/wire.ts';
 import {
   bodyText,
+  CLIENT,
+  codec,
   type GatewayUnderTest,
   gatewayUnderTest,
   received,
@@ -54,7 +58,7 @@ const head = (lines: readonly string[]) => `POST ${PATH} HTTP/1.1\r\n${lines.joi
 async function exchange(port: number, text: string | Buffer): Promise<Wire> {
   const wire = dial(port);
   wire.socket.write(text);
-  await expect.poll(() => wire.text(), { timeout: 5_000, interval: 5 }).toContain('\r\n');
+  await expect.poll(() => wire.text(), { interval: 5 }).toContain('\r\n');
   return wire;
 }
 
@@ -62,7 +66,7 @@ const raw = bodyText();
 const signed = `x-nowpayments-sig: ${sign(raw)}`;
 const length = `content-length: ${Buffer.byteLength(raw)}`;
 
-describe('transport', () => {
+describe('transport [failures 37, 106]', () => {
   it('a plain webhook over a connection that is kept', async () => {
     const { under, port } = await start();
     const wire = await exchange(port, head(['host: x', signed, length]) + raw);
@@ -80,117 +84,42 @@ describe('transport', () => {
     expect(received(under.log.records[0]).payment.payment_id).toBe('5077125051');
   });
 
-  it('4 content-length larger than the body, connection ended: 400, nothing published', async () => {
-    const { under, port } = await start();
+  it.each(WIRE_CASES)('$no $input: $answer', async ({ no, bytes, next, answer, topic, ledger }) => {
+    const { under, port } = await start({ deadlineMs: answer.startsWith('408') ? 200 : 5_000 });
     const wire = dial(port);
-    wire.socket.end(head(['host: x', signed, `content-length: ${raw.length + 5}`]) + raw);
-    await wire.ended;
-    expect([0, 400]).toContain(wire.status());
-    await expect.poll(() => under.counted(400, 'request_malformed')).toBeGreaterThan(0);
+    wire.socket.write(bytes);
+    if (next === 'end') wire.socket.end();
+    const drip = next === 'drip' ? setInterval(() => wire.socket.write('a'), 20) : undefined;
+    if (next === 'destroy') {
+      await expect.poll(() => under.gateway.open).toBe(1);
+      wire.socket.destroy();
+    } else {
+      const [, status = '', reason = ''] = /^(\d+) (\w+)$/.exec(answer) ?? [];
+      await expect.poll(() => `${wire.status()}`, { interval: 5 }).toBe(status);
+      // A wrong path is no webhook: it is answered, not counted as one.
+      if (no !== 13) {
+        await expect.poll(() => under.counted(Number(status), reason)).toBeGreaterThan(0);
+      }
+    }
+    clearInterval(drip);
+    // Behind a whole request the connection may be kept; behind anything else it ends.
+    if (no === 4 || !/^(200|401|no )/.test(answer)) await wire.ended;
     await expect.poll(() => under.gateway.open).toBe(0);
-    expect(under.log.records).toEqual([]);
-  });
-
-  it('4 content-length smaller than the body: not authentic, and what follows is no request', async () => {
-    const { under, port } = await start();
-    const wire = await exchange(port, head(['host: x', signed, `content-length: ${raw.length - 5}`]) + raw);
-    expect([400, 401]).toContain(wire.status());
-    await wire.ended;
-    expect(under.log.records).toEqual([]);
-  });
-
-  it.each([
-    ['content-length', head(['host: x', signed, length]) + raw.slice(0, 10)],
-    ['chunked', `${head(['host: x', signed, 'transfer-encoding: chunked'])}5\r\n{"act\r\n`],
-  ])('5 a body without end (%s) is 408 at the deadline', async (_name, text) => {
-    const { under, port } = await start({ deadlineMs: 150 });
-    const startedAt = performance.now();
-    const wire = await exchange(port, text);
-    expect(wire.status()).toBe(408);
-    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(140);
-    await wire.ended;
-    expect(await under.counted(408, 'body_timeout')).toBe(1);
-    await expect.poll(() => under.gateway.open).toBe(0);
+    expect(under.log.records[0]?.topic ?? 'none').toBe(topic);
+    const books = new PureLedger(CLIENT, codec);
+    for (const record of under.log.records) books.take(record);
+    expect(books.effect()).toBe(ledger);
   });
 
   it('5 a slow drip does not renew the deadline', async () => {
     const { port } = await start({ deadlineMs: 200 });
     const wire = dial(port);
     wire.socket.write(head(['host: x', signed, length]));
+    const startedAt = performance.now();
     const drip = setInterval(() => wire.socket.write('{'), 20);
     await wire.ended.finally(() => clearInterval(drip));
     expect(wire.status()).toBe(408);
-  });
-
-  it('5 headers without end are 408', async () => {
-    const { under, port } = await start({ deadlineMs: 150 });
-    const wire = dial(port);
-    wire.socket.write(`POST ${PATH} HTTP/1.1\r\nhost: x\r\nx-slow: `);
-    const drip = setInterval(() => wire.socket.write('a'), 20);
-    await wire.ended.finally(() => clearInterval(drip));
-    expect(wire.status()).toBe(408);
-    expect(await under.counted(408, 'body_timeout')).toBe(1);
-  });
-
-  it('3 a chunked body beyond 64 KiB is 413 before its end', async () => {
-    const { under, port } = await start();
-    const wire = dial(port);
-    wire.socket.write(head(['host: x', signed, 'transfer-encoding: chunked']));
-    const piece = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
-    for (let i = 0; i < 6; i++) wire.socket.write(piece);
-    await wire.ended;
-    expect(wire.status()).toBe(413);
-    expect(await under.counted(413, 'body_too_large')).toBe(1);
-  });
-
-  it('10 two signature headers, also two equal ones', async () => {
-    const { under, port } = await start();
-    expect((await exchange(port, head(['host: x', signed, signed, length]) + raw)).status()).toBe(401);
-    const other = `x-nowpayments-sig: ${'0'.repeat(128)}`;
-    expect((await exchange(port, head(['host: x', signed, other, length]) + raw)).status()).toBe(401);
-    expect(under.log.records).toEqual([]);
-  });
-
-  it('22, 24 upper case and space around the value', async () => {
-    const { port } = await start();
-    const shouted = `X-NOWPayments-Sig:  \t${sign(raw).toUpperCase()} `;
-    expect((await exchange(port, head(['host: x', shouted, length]) + raw)).status()).toBe(200);
-  });
-
-  it.each<[string, readonly string[], number]>([
-    ['11 a header of 16 KiB', ['host: x', `x-large: ${'a'.repeat(16_384)}`, length], 431],
-    [
-      '12 transfer-encoding and content-length',
-      ['host: x', 'transfer-encoding: chunked', signed, length],
-      400,
-    ],
-    ['12 content-length twice', ['host: x', signed, length, 'content-length: 3'], 400],
-    ['12 a strange transfer-encoding', ['host: x', signed, 'transfer-encoding: xchunked'], 400],
-    ['12 space before the colon', ['host: x', signed, 'content-length : 5'], 400],
-    ['14 no host', [signed, length], 400],
-    ['34 NUL in a header', ['host: x', 'x-nowpayments-sig: a\0b', length], 400],
-    ['34 bytes above ASCII in the signature', ['host: x', 'x-nowpayments-sig: \u00e9\u00ff', length], 401],
-  ])('%s', async (_name, lines, status) => {
-    const { under, port } = await start();
-    expect((await exchange(port, Buffer.from(head(lines) + raw, 'latin1'))).status()).toBe(status);
-    expect(under.log.records).toEqual([]);
-  });
-
-  it('14 HTTP/1.0 without host', async () => {
-    const { port } = await start();
-    const wire = await exchange(port, `POST ${PATH} HTTP/1.0\r\n${signed}\r\n${length}\r\n\r\n${raw}`);
-    expect(wire.status()).toBe(400);
-  });
-
-  it.each([
-    '/webhooks/%2e%2e/webhooks/nowpayments',
-    '/webhooks/../webhooks/nowpayments',
-    '/./webhooks/nowpayments',
-  ])('13 %s is not the webhook', async (path) => {
-    const { under, port } = await start();
-    const text = (head(['host: x', signed, length]) + raw).replace(PATH, path);
-    expect((await exchange(port, text)).status()).toBe(404);
-    expect(under.log.records).toEqual([]);
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(190);
   });
 
   it('15 gone after the body: processed once', async () => {
@@ -203,29 +132,55 @@ describe('transport', () => {
     expect(await under.counted(200, 'received')).toBe(under.log.records.length);
   });
 
-  it('15 gone in the middle of the body: not processed', async () => {
-    const { under, port } = await start();
-    const wire = dial(port);
-    wire.socket.write(head(['host: x', signed, length]) + raw.slice(0, 50));
-    await expect.poll(() => under.gateway.open).toBe(1);
-    wire.socket.destroy();
-    await expect.poll(() => under.gateway.open).toBe(0);
-    expect(under.log.records).toEqual([]);
-    expect(await under.counted(400, 'request_malformed')).toBe(1);
-  });
-
-  it('93 many sockets that never finish: genuine webhooks are still answered', async () => {
-    const { under, port } = await start({ deadlineMs: 1_000 });
+  it.each([
+    ['headers', `POST ${PATH} HTTP/1.1\r\nhost: x\r\n`],
+    ['bodies', head(['host: x', signed, length]) + raw.slice(0, 20)],
+  ])('93 many sockets with %s that never end: genuine webhooks are answered', async (_name, text) => {
+    const { under, port } = await start({ deadlineMs: 3_000, maxReading: 100, maxInFlight: 100 });
     const slow = Array.from({ length: 300 }, () => {
       const wire = dial(port);
-      wire.socket.write(`POST ${PATH} HTTP/1.1\r\nhost: x\r\n`);
+      wire.socket.write(text);
       return wire;
     });
-    const startedAt = performance.now();
-    expect((await exchange(port, head(['host: x', signed, length]) + raw)).status()).toBe(200);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    await expect.poll(() => connections(under)).toBeGreaterThan(50);
+    for (let genuine = 0; genuine < 20; genuine++) {
+      expect((await exchange(port, head(['host: x', signed, length]) + raw)).status()).toBe(200);
+    }
     await Promise.all(slow.map((wire) => wire.ended));
-    expect(under.gateway.open).toBe(0);
+    await expect.poll(() => under.gateway.open).toBe(0);
+  });
+
+  it('93 of the bodies that are on their way the oldest makes room, and is told to come again', async () => {
+    const { under, port } = await start({ maxReading: 2 });
+    const begin = head(['host: x', signed, length]) + raw.slice(0, 20);
+    const slow: Wire[] = [];
+    for (const count of [1, 2]) {
+      slow.push(dial(port));
+      slow.at(-1)!.socket.write(begin);
+      await expect.poll(() => under.gateway.open).toBe(count);
+    }
+    expect((await exchange(port, head(['host: x', signed, length]) + raw)).status()).toBe(200);
+    await slow[0]!.ended;
+    expect(slow[0]!.status()).toBe(503);
+    expect(slow[0]!.text()).toMatch(/retry-after: \d/i);
+    slow[1]!.socket.write(raw.slice(20));
+    await expect.poll(() => slow[1]!.status()).toBe(200);
+  });
+
+  it('93 idle connections make room for new ones', async () => {
+    const { port } = await start({ maxConnections: 20 });
+    const idle: Wire[] = [];
+    for (let i = 0; i < 20; i++) idle.push(await exchange(port, 'GET /livez HTTP/1.1\r\nhost: x\r\n\r\n'));
+    const asked = async () => {
+      const wire = dial(port);
+      wire.socket.write(head(['host: x', signed, length]) + raw);
+      await expect.poll(() => wire.socket.closed || wire.status() > 0).toBe(true);
+      return wire.status();
+    };
+    // The first one more is closed, as a load balancer may see it; by then the idle ones are gone.
+    await asked();
+    await Promise.all(idle.map((wire) => wire.ended));
+    expect(await asked()).toBe(200);
   });
 });
 

@@ -186,7 +186,7 @@ export class LedgerBench {
   async receive(payment: PaymentFacts): Promise<void> {
     const received = receivedOf(payment, this.time);
     const bytes = codec.encode(TOPIC.received, received);
-    await this.#convert(payment.client_id, bytes, { 'event-id': received.event_id });
+    await this.convert(payment.client_id, bytes, { 'event-id': received.event_id });
   }
 
   /** What the relay does for the two topics that come back here: until nothing new is in the outbox. */
@@ -200,12 +200,20 @@ export class LedgerBench {
       this.#carried = row.id;
       const headers = JSON.parse(row.headers) as Record<string, string>;
       const bytes = Buffer.from(row.value);
-      if (row.topic === TOPIC.received) await this.#convert(row.key, bytes, headers);
+      if (row.topic === TOPIC.received) await this.convert(row.key, bytes, headers);
       else await this.feed([bytes], { key: row.key, headers });
     }
   }
 
-  async #convert(key: string, value: Buffer, headers: Record<string, string>): Promise<void> {
+  /** One record of payments.received as it stands in the log, on its way to accumulate. */
+  async convert(key: string, value: Buffer, headers: Readonly<Record<string, string>>): Promise<void> {
+    for (const record of await this.propose(key, value, headers)) {
+      await this.feed([record.value], { key: record.key, headers: record.headers });
+    }
+  }
+
+  /** What convert makes of it for payments.valued. */
+  async propose(key: string, value: Buffer, headers: Readonly<Record<string, string>>): Promise<OutRecord[]> {
     const out: OutRecord[] = [];
     const handler = convertHandler({
       db: this.db,
@@ -218,10 +226,7 @@ export class LedgerBench {
     });
     const record = { offset: 0n, key, value, headers, timestamp: this.time };
     await handler({ topic: TOPIC.received, partition: partitionOf(key), records: [record] });
-    for (const record of out) {
-      if (record.topic === TOPIC.valued)
-        await this.feed([record.value], { key: record.key, headers: record.headers });
-    }
+    return out.filter(({ topic }) => topic === TOPIC.valued);
   }
 
   // readings

@@ -1,9 +1,9 @@
-/** Which signatures are authentic: three forms, two secrets, nothing else (bad inputs 18 to 34). */
-import { createHash, createHmac } from 'node:crypto';
+/** Which signatures are authentic: three forms, two secrets. Single bad signatures: the catalogue of bad inputs. */
 import { describe, expect, it } from 'vitest';
 import { javascriptText, sortedText } from '../../../../gateway/ipn/canonical.ts';
 import { parseJson } from '../../../../gateway/ipn/json.ts';
 import { ipnSecrets, readAuthenticated, verifySignature } from '../../../../gateway/ipn/signature.ts';
+import { javascriptSender } from '../../../fixtures/bad-inputs/signatures.ts';
 import { bodyText, factsOf, IPN_SECRET, PREVIOUS_SECRET, quarantined, sign, take } from '../support.ts';
 
 const secrets = ipnSecrets(IPN_SECRET, PREVIOUS_SECRET);
@@ -11,21 +11,6 @@ const verdict = (raw: string, header: unknown, keys = secrets) => {
   const verified = verifySignature(Buffer.from(raw), header, keys);
   return verified.authentic ? `${verified.form} ${verified.secret}` : 'not authentic';
 };
-
-/** What a JavaScript sender signs: sorted at every depth, arrays kept. */
-function javascriptSender(text: string): string {
-  const sorted = (value: unknown): unknown => {
-    if (Array.isArray(value)) return value.map(sorted);
-    if (value === null || typeof value !== 'object') return value;
-    const object = value as Record<string, unknown>;
-    return Object.fromEntries(
-      Object.keys(object)
-        .sort()
-        .map((key) => [key, sorted(object[key])]),
-    );
-  };
-  return JSON.stringify(sorted(JSON.parse(text)));
-}
 
 const unsorted = '{"b": 1.10, "a": {"z": 5.0, "y": [3, 0.00000001]}, "10": 1, "9": 2, "é": "\\u00e9/"}';
 
@@ -45,15 +30,6 @@ describe('forms', () => {
     expect(javascriptSender(unsorted)).toBe(text);
     expect(javascriptText(parseJson(Buffer.from(unsorted)))).toBe(text);
     expect(verdict(unsorted, sign(text))).toBe('javascript current');
-  });
-
-  it('never the whitelist form, which leaves the contents of nested objects out', () => {
-    const raw = bodyText();
-    const parsed = JSON.parse(raw) as Record<string, unknown>;
-    const whitelist = JSON.stringify(parsed, Object.keys(parsed).sort());
-    expect(whitelist).toContain('"fee":{');
-    expect(whitelist).not.toContain('depositFee');
-    expect(verdict(raw, sign(whitelist))).toBe('not authentic');
   });
 
   it('form 3 vouches for the printed number: the value used is that one', () => {
@@ -100,15 +76,6 @@ describe('secrets', () => {
     expect(verdict(raw, sign(raw, PREVIOUS_SECRET), ipnSecrets(IPN_SECRET))).toBe('not authentic');
     expect(verdict(raw, sign(raw, PREVIOUS_SECRET), ipnSecrets(IPN_SECRET, ' '))).toBe('not authentic');
   });
-
-  it.each(['', ' ', '\n'])('an empty one (%j) stops the start and is named [failure 70]', (secret) => {
-    expect(() => ipnSecrets(secret)).toThrow(/NOWPAYMENTS_IPN_SECRET/);
-  });
-
-  it('an empty previous one is not a key', () => {
-    const keys = ipnSecrets(IPN_SECRET, '');
-    expect(verdict(raw, createHmac('sha512', '').update(raw).digest('hex'), keys)).toBe('not authentic');
-  });
 });
 
 describe('not authentic', () => {
@@ -116,19 +83,6 @@ describe('not authentic', () => {
   const good = sign(raw);
 
   it.each<[string, unknown]>([
-    ['18 missing', undefined],
-    ['19 empty', ''],
-    ['20 127 digits', good.slice(1)],
-    ['20 129 digits', `${good}0`],
-    ['21 a digit that is none', `${good.slice(0, 127)}g`],
-    ['23 base64', Buffer.from(good, 'hex').toString('base64')],
-    ['24 space before', ` ${good}`],
-    ['24 newline behind', `${good}\n`],
-    ['25 SHA-256', sign(raw, IPN_SECRET, 'sha256')],
-    ['25 SHA-512 without a key', createHash('sha512').update(raw).digest('hex')],
-    ['26 under the API key', sign(raw, 'an-api-key')],
-    ['28 of another body', sign(bodyText({ payment_id: '1' }))],
-    ['33 under the sandbox secret', sign(raw, 'sandbox')],
     ['two headers, as a list', [good, good]],
     ['two headers, joined', `${good}, ${good}`],
     ['no text', 12],
@@ -136,11 +90,7 @@ describe('not authentic', () => {
     expect(verdict(raw, header)).toBe('not authentic');
   });
 
-  it('22 upper-case digits are the same signature', () => {
-    expect(verdict(raw, good.toUpperCase())).toBe('raw current');
-  });
-
-  it('29 any one byte changed', () => {
+  it('any one byte changed', () => {
     const bytes = Buffer.from(raw);
     for (let at = 0; at < bytes.length; at++) {
       const changed = Buffer.from(bytes);
