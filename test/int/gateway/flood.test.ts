@@ -25,8 +25,12 @@ import {
 
 const prefix = freshPrefix();
 const MIB = 1 << 20;
+/** What Node takes for itself under load, and 2,000 bodies; it does not grow with the length of a flood. */
+const MORE_MEMORY = 600 * MIB;
 let gateway: GatewayProcess;
 let codec: Codec;
+/** Resident memory before any load, bytes. */
+let atRest: number;
 /** Everything answered 200 in this file. */
 const acknowledged = new Set<string>();
 
@@ -44,6 +48,7 @@ beforeAll(async () => {
     ORDER_SECRET,
   });
   for (let warmUp = 0; warmUp < 50; warmUp++) await genuine();
+  atRest = await gateway.memory();
 });
 afterAll(async () => {
   expect(await gateway?.stop()).toBe(0);
@@ -122,12 +127,14 @@ function note(name: string, { delivered, report, before, most }: Observed): void
 }
 
 describe('the gateway process', () => {
-  it('93 2,000 sockets that never finish a request', async () => {
-    const seen = await during(hostileLoad('slow', gateway.port, 8, 2_000));
+  it('93 3,000 sockets that never finish a request', async () => {
+    const seen = await during(hostileLoad('slow', gateway.port, 8, 3_000));
     note('slow', seen);
-    expect(seen.report.opened).toBeGreaterThanOrEqual(2_000);
+    expect(seen.report.opened).toBeGreaterThanOrEqual(3_000);
+    // More bodies than there are places: the oldest had to go.
+    expect(seen.report.statuses['503']).toBeGreaterThan(0);
     expectAnswered(seen);
-    expect(seen.most - seen.before).toBeLessThan(400 * MIB);
+    expect(seen.most - atRest).toBeLessThan(MORE_MEMORY);
   });
 
   it('92 unsigned webhooks as fast as the machine makes them', async () => {
@@ -136,7 +143,7 @@ describe('the gateway process', () => {
     expect(Object.keys(seen.report.statuses)).toEqual(['401']);
     expect(seen.report.statuses['401']).toBeGreaterThan(500);
     expectAnswered(seen);
-    expect(seen.most - seen.before).toBeLessThan(400 * MIB);
+    expect(seen.most - atRest).toBeLessThan(MORE_MEMORY);
   });
 
   it('92 forged webhooks, the dearest bodies among them', async () => {
@@ -144,18 +151,17 @@ describe('the gateway process', () => {
     note('forged', seen);
     expect(Object.keys(seen.report.statuses)).toEqual(['401']);
     expectAnswered(seen);
-    expect(seen.most - seen.before).toBeLessThan(400 * MIB);
+    expect(seen.most - atRest).toBeLessThan(MORE_MEMORY);
   });
 
   it('95 a burst of 50 times the rate: every answer is 200 or 503, and nothing acknowledged is missing', async () => {
-    const before = await gateway.memory();
     const agent = new Agent({ keepAlive: true, maxSockets: 400 });
     const burst = await Promise.all(Array.from({ length: 3_000 }, () => genuine(agent)));
     agent.destroy();
     const firsts = new Set(burst.map(({ first }) => first.status));
     for (const status of firsts) expect([200, 503]).toContain(status);
     expect(burst.filter(({ isDone }) => !isDone)).toEqual([]);
-    expect((await gateway.memory()) - before).toBeLessThan(400 * MIB);
+    expect((await gateway.memory()) - atRest).toBeLessThan(MORE_MEMORY);
   });
 
   it('all that was answered 200 is in the topic', async () => {
