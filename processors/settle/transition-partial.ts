@@ -7,6 +7,7 @@ import { paymentEntity } from '../accumulate/facts.ts';
 import { proposal } from '../convert/transition.ts';
 import { type ValuationContext, valuePayment } from '../convert/value.ts';
 import type { Next } from '../runtime/schedule.ts';
+import { chainHash } from '../swap/deposit.ts';
 import { sameAmount } from '../swap/order.ts';
 import type { PaymentNow } from './transition-receipts.ts';
 
@@ -40,7 +41,9 @@ export function confirmValue(
     return { done: true };
   }
   const record = proposal({ event_id: row.received_id, payment }, work.now, value, 'confirmed');
-  work.put(paymentStatus, { ...row, get_confirmed: true });
+  // GET tells only the latest transfer: that of the part must be known when the rest has come by another one.
+  const receipt_hash = wanted === 'partially_paid' ? chainHash(got!.payoutHash) : row.receipt_hash;
+  work.put(paymentStatus, { ...row, get_confirmed: true, receipt_hash });
   work.emit(TOPIC.valued, payment.client_id, 'payment.valued', record);
   return { done: true };
 }

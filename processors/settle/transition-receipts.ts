@@ -3,7 +3,7 @@
  * chain, to us, in that amount, once. GET wins over a webhook; whatever contradicts is a discrepancy, never a guess.
  */
 import { receiptConfirmed } from '../../ledger/posting.ts';
-import { type PaymentStatusRow, paymentStatus } from '../../ledger/tables.ts';
+import { type ChainDepositRow, type PaymentStatusRow, paymentStatus } from '../../ledger/tables.ts';
 import type { Work } from '../../ledger/work.ts';
 import { ASSETS, assetOfNowpaymentsCode, type LedgerAsset } from '../../schemas/assets.ts';
 import { eventId } from '../../schemas/event-id.ts';
@@ -89,14 +89,19 @@ export function applyReceipt(work: Work, row: PaymentStatusRow, verdict: Verdict
 
 function confirm(work: Work, row: PaymentStatusRow, hash: string): bigint {
   const missing = row.incoming - row.confirmed;
-  const found = depositsOf(work, hash, row.received_asset as LedgerAsset);
-  const exact = found.find((deposit) => deposit.amount === missing);
+  const asset = row.received_asset as LedgerAsset;
+  const found = depositsOf(work, hash, asset);
+  const earlier = row.receipt_hash === hash ? [] : depositsOf(work, row.receipt_hash, asset);
+  const exact = addingUp(found, earlier, missing);
   if (!exact) {
-    if (found.length > 0) contradiction(work, row, `${hash} brought ${found[0]!.amount}, booked ${missing}`);
+    const isEarlierToCome = row.receipt_hash !== null && row.confirmed === 0n && earlier.length === 0;
+    if (found.length > 0 && !isEarlierToCome)
+      contradiction(work, row, `${hash} brought ${found[0]!.amount}, booked ${missing}`);
     else lookAgain(work, row);
     return 0n;
   }
-  useDeposit(work, exact, 'receipt', `${row.client_id}|${row.provider}|${row.payment_id}`);
+  const id = `${row.client_id}|${row.provider}|${row.payment_id}`;
+  for (const deposit of exact) useDeposit(work, deposit, 'receipt', id);
   work.put(paymentStatus, {
     ...row,
     get_confirmed: true,
@@ -106,6 +111,21 @@ function confirm(work: Work, row: PaymentStatusRow, hash: string): bigint {
     receipt_hash: hash,
   });
   return missing;
+}
+
+/** One deposit of the whole amount; or the part that came first and the rest. */
+function addingUp(
+  found: readonly ChainDepositRow[],
+  earlier: readonly ChainDepositRow[],
+  missing: bigint,
+): ChainDepositRow[] | undefined {
+  const whole = found.find((deposit) => deposit.amount === missing);
+  if (whole) return [whole];
+  for (const part of earlier) {
+    const rest = found.find((deposit) => deposit.amount + part.amount === missing);
+    if (rest) return [part, rest];
+  }
+  return undefined;
 }
 
 function lookAgain(work: Work, row: PaymentStatusRow): void {

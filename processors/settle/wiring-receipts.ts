@@ -135,7 +135,7 @@ async function loadTold(tx: Db, work: Work, partition: number, told: readonly To
     provider: key.provider,
     payment_id: key.payment_id,
   }));
-  await loadByKeys(tx, work, paymentStatus, keys);
+  const rows = await loadByKeys(tx, work, paymentStatus, keys);
   if (refunded.length > 0) {
     const legs = refunded.flatMap(({ client_id, provider, payment_id }) =>
       [1, 2].map((leg) => ({ client_id, provider, payment_id, leg })),
@@ -143,9 +143,8 @@ async function loadTold(tx: Db, work: Work, partition: number, told: readonly To
     await loadByKeys(tx, work, payoutAccumulation, legs);
     await loadOpenPayouts(tx, work, [...new Set(refunded.map((key) => key.client_id))]);
   }
-  await loadDeposits(
-    tx,
-    work,
-    told.map(({ got }) => got?.payoutHash ?? null),
-  );
+  await loadDeposits(tx, work, [
+    ...told.map(({ got }) => got?.payoutHash ?? null),
+    ...rows.map((row) => row.receipt_hash),
+  ]);
 }

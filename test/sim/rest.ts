@@ -27,13 +27,15 @@ export async function unfinished(world: World): Promise<string[]> {
 
 /** What goes out, which a halted wallet keeps waiting for a person. */
 const OUTGOING = /^(intent (payout|conversion|transfer):|(payout|conversion|transfer) )/;
+/** Of that, what still comes to its end; the rest only exchanges orders that grew too old. */
+const MOVING = / is (signed|broadcast|funded|exchanging|refunded)\b/;
 const HALTED_MS = 600_000;
 const waiting = new WeakMap<World, { readonly lines: string; readonly since: number }>();
 
 /** Somebody else has our key: what is under way ends where it can; then nothing of ours moves any more. */
 function afterForeignUse(world: World, open: readonly string[]): string[] {
   const { elapsed } = world.engine.clock;
-  const lines = open.filter((line) => OUTGOING.test(line)).join('\n');
+  const lines = open.filter((line) => OUTGOING.test(line) && MOVING.test(line)).join('\n');
   const before = waiting.get(world);
   if (before?.lines !== lines) waiting.set(world, { lines, since: elapsed });
   else if (elapsed - before.since >= HALTED_MS) return open.filter((line) => !OUTGOING.test(line));

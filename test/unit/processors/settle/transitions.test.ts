@@ -157,6 +157,36 @@ describe('receipts', () => {
     expect(row.receipt_due_at!.getTime() - NOW.getTime()).toBe(3_600_000);
   });
 
+  describe('a part and its rest by two transactions, neither confirmed when the rest was credited', () => {
+    const PART = { hash: hash(2), amount: 5_000_000_000_000_000n };
+    const REST = { amount: 7_500_000_000_000_000n };
+    function both(deposits: ReturnType<typeof deposit>[]) {
+      const { work, row } = credited();
+      // GET told of the first one when the part was credited.
+      const later = { ...row, legs: 2, receipt_hash: hash(2) };
+      work.load(paymentStatus, [later]);
+      work.load(chainDeposits, deposits);
+      const minor = applyReceipt(work, later, compareReceipt(later, GET));
+      return { work, minor, row: work.all(paymentStatus)[0]! };
+    }
+
+    test('both are used', () => {
+      const { work, minor, row } = both([deposit(PART), deposit(REST)]);
+      expect([minor, row.confirmed]).toEqual([row.incoming, row.incoming]);
+      expect(work.all(chainDeposits).map((one) => one.used_for)).toEqual(['receipt', 'receipt']);
+    });
+
+    test('the first one is not seen yet: looked at again', () => {
+      const { work, minor } = both([deposit(REST)]);
+      expect([minor, work.all(discrepancies).length]).toEqual([0n, 0]);
+    });
+
+    test('they do not add up: a discrepancy', () => {
+      const { work, minor } = both([deposit(PART), deposit({ amount: REST.amount + 1n })]);
+      expect([minor, work.all(discrepancies).length]).toEqual([0n, 1]);
+    });
+  });
+
   test('GET says refunded: GET wins, the credit is undone', () => {
     const { work, row } = settle({ ...GET, status: 'refunded' });
     expect(row).toMatchObject({ state: 'closed', incoming: 0n });
@@ -193,6 +223,7 @@ describe('late values', () => {
     expect(work.outbox).toMatchObject([
       { key: String(CLIENT), value: { kind: 'valued', payment: { payment_status: 'partially_paid' } } },
     ]);
+    expect(work.all(paymentStatus)[0]!.receipt_hash).toBe(GET.payoutHash);
   });
 
   test('finished meanwhile: its own webhook brings it', () => {
