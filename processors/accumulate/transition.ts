@@ -118,13 +118,26 @@ function partiallyPaid(
   row: PaymentStatusRow,
 ): Ending {
   const ending = progressed(work, record, row);
-  if (ending.end === 'applied') wakeConfirmation(work, row, context.partialAfterMs);
+  if (ending.end === 'applied') {
+    wakeConfirmation(work, row, context.partialAfterMs);
+    const subject = subjectOf(row);
+    work.wake(
+      `forward:${subject}`,
+      'partial',
+      subject,
+      new Date(work.now.getTime() + context.receiptDelayMs),
+    );
+  }
   return ending;
 }
 
 function wakeConfirmation(work: Work, row: PaymentStatusRow, delayMs: number): void {
-  const subject = `${row.client_id}|${row.provider}|${row.payment_id}`;
+  const subject = subjectOf(row);
   work.wake(`confirm:${subject}`, 'partial', subject, new Date(work.now.getTime() + delayMs));
+}
+
+function subjectOf(row: PaymentStatusRow): string {
+  return `${row.client_id}|${row.provider}|${row.payment_id}`;
 }
 
 /** failed or expired: nothing was credited and nothing is, unless a finished follows that the provider confirms. */

@@ -18,6 +18,23 @@ export function stillWaits(row: PaymentStatusRow): boolean {
   return row.state === 'confirming' || (row.state === 'open' && row.status === 'partially_paid');
 }
 
+/** A part is not valued yet, and its transfer to us is not known. */
+export function lacksForward(row: PaymentStatusRow): boolean {
+  return row.state === 'open' && row.status === 'partially_paid' && row.receipt_hash === null;
+}
+
+/**
+ * Keeps the transaction of a part: GET tells only the latest one, which is that of the rest once the payment is finished.
+ * @param got null: the provider does not know the payment
+ */
+export function keepForward(work: Work, row: PaymentStatusRow, got: PaymentNow | null): Next {
+  if (got?.status !== 'partially_paid') return { done: true };
+  const hash = chainHash(got.payoutHash);
+  if (hash === null) return { pollAt: 'soon' };
+  work.put(paymentStatus, { ...row, receipt_hash: hash });
+  return { done: true };
+}
+
 /** @param got null: the provider does not know the payment */
 export function confirmValue(
   work: Work,
@@ -41,8 +58,8 @@ export function confirmValue(
     return { done: true };
   }
   const record = proposal({ event_id: row.received_id, payment }, work.now, value, 'confirmed');
-  // GET tells only the latest transfer: that of the part must be known when the rest has come by another one.
-  const receipt_hash = wanted === 'partially_paid' ? chainHash(got!.payoutHash) : row.receipt_hash;
+  const told = wanted === 'partially_paid' ? chainHash(got!.payoutHash) : null;
+  const receipt_hash = told ?? row.receipt_hash;
   work.put(paymentStatus, { ...row, get_confirmed: true, receipt_hash });
   work.emit(TOPIC.valued, payment.client_id, 'payment.valued', record);
   return { done: true };

@@ -1,6 +1,7 @@
 /**
  * The intents `partial`: a partially paid payment after PARTIAL_AFTER, and a finished one after failed or expired, are
- * valued only when the provider says the same by GET. The valued record goes through the outbox like any other.
+ * valued only when the provider says the same by GET. The valued record goes through the outbox like any other. Those
+ * under the key `forward:` only learn by which transaction a part came.
  */
 import type { Db } from '../../ledger/db.ts';
 import { feeInForce } from '../../ledger/sql/fee-in-force.ts';
@@ -13,7 +14,7 @@ import type { Settings } from '../../schemas/settings.ts';
 import { usableRate } from '../accumulate/load.ts';
 import type { CallOutcome, EffectKind } from '../runtime/intent-steps.ts';
 import { type Next, nextAfter } from '../runtime/schedule.ts';
-import { confirmValue, stillWaits } from './transition-partial.ts';
+import { confirmValue, keepForward, lacksForward, stillWaits } from './transition-partial.ts';
 import type { PaymentNow } from './transition-receipts.ts';
 
 export interface PartialDeps {
@@ -30,12 +31,35 @@ export function partialKind(deps: PartialDeps): EffectKind<string, PaymentNow | 
       const work = new Work(now);
       const key = keyOf(intent.subject);
       const [row] = await loadByKeys(tx, work, paymentStatus, [key]);
-      return row && stillWaits(row) ? { call: key.payment_id } : { next: { done: true } };
+      const isWanted = row && (isForward(intent.key) ? lacksForward(row) : stillWaits(row));
+      return isWanted ? { call: key.payment_id } : { next: { done: true } };
     },
     perform: (paymentId) => deps.payments.payment(paymentId),
     isEffect: () => false,
-    apply: (tx, intent, _call, outcome, now) => apply(tx, deps, intent.subject, outcome, new Work(now)),
+    apply: (tx, intent, _call, outcome, now) =>
+      (isForward(intent.key) ? applyForward : apply)(tx, deps, intent.subject, outcome, new Work(now)),
   };
+}
+
+function isForward(intentKey: string): boolean {
+  return intentKey.startsWith('forward:');
+}
+
+async function applyForward(
+  tx: Db,
+  deps: PartialDeps,
+  subject: string,
+  outcome: CallOutcome<PaymentNow | null>,
+  work: Work,
+): Promise<Next> {
+  if ('error' in outcome) return nextAfter(outcome.error);
+  const key = keyOf(subject);
+  await lockClients(tx, work, [BigInt(key.client_id)]);
+  const [row] = await loadByKeys(tx, work, paymentStatus, [key]);
+  if (!row || !lacksForward(row)) return { done: true };
+  const next = keepForward(work, row, outcome.ok);
+  await write(tx, work, deps.codec);
+  return next;
 }
 
 async function apply(

@@ -10,7 +10,12 @@ import {
   paymentStatus,
 } from '../../../../ledger/tables.ts';
 import { accumulate } from '../../../../processors/accumulate/transition.ts';
-import { confirmValue, stillWaits } from '../../../../processors/settle/transition-partial.ts';
+import {
+  confirmValue,
+  keepForward,
+  lacksForward,
+  stillWaits,
+} from '../../../../processors/settle/transition-partial.ts';
 import { ethToQuote, judgeRate } from '../../../../processors/settle/transition-rates.ts';
 import {
   applyReceipt,
@@ -224,6 +229,19 @@ describe('late values', () => {
       { key: String(CLIENT), value: { kind: 'valued', payment: { payment_status: 'partially_paid' } } },
     ]);
     expect(work.all(paymentStatus)[0]!.receipt_hash).toBe(GET.payoutHash);
+  });
+
+  test('by which transaction a part came is learned while the provider still tells it', () => {
+    const { work, row } = partial();
+    expect(lacksForward(row)).toBe(true);
+    expect(keepForward(work, row, { ...GET, status: 'partially_paid', payoutHash: null })).toEqual({
+      pollAt: 'soon',
+    });
+    expect(keepForward(work, row, GET)).toEqual({ done: true });
+    expect(work.all(paymentStatus)[0]!.receipt_hash).toBeNull();
+    keepForward(work, row, { ...GET, status: 'partially_paid' });
+    expect(work.all(paymentStatus)[0]!.receipt_hash).toBe(hash(1));
+    expect(lacksForward(work.all(paymentStatus)[0]!)).toBe(false);
   });
 
   test('finished meanwhile: its own webhook brings it', () => {
