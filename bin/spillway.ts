@@ -13,7 +13,7 @@ interface CommandFile {
 /** The order of `--help`: as one meets them. Files that are not named here follow by name. */
 const HELP_ORDER = (
   'up down reset status demo test run migrate topics clients orders payments payouts conversions ' +
-  'wallet fees quarantine park reconcile sim bench'
+  'wallet fees quarantine park reconcile audit explain sim bench'
 ).split(' ');
 
 /** What kafkajs makes Node 24 say on every other connection (its issue 1751) is no news for whoever runs a command. */

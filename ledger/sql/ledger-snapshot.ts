@@ -12,9 +12,6 @@ const POSITIONS = `SELECT part, next_offset FROM consumer_position WHERE right(g
 const OUTBOX = `SELECT count(*)::int AS open, coalesce(max(id), 0)::bigint AS last FROM outbox`;
 const RECENT = `SELECT DISTINCT posting_set_id::text AS id FROM gl_transfers WHERE at >= $1::timestamptz`;
 
-const JOURNALLED = `SELECT posting_set_id::text AS id, cause_kind, cause_id, min(at) AS at FROM gl_transfers
-  WHERE cause_kind <> 'credits' GROUP BY 1, 2, 3 ORDER BY 4 DESC LIMIT 100000`;
-
 export interface LedgerSnapshot {
   /** Signed minor units by `account|asset`; client accounts also by client. Zero balances are left out. */
   readonly balances: ReadonlyMap<string, bigint>;
@@ -43,16 +40,4 @@ export async function ledgerSnapshot(tx: Db, since: Date): Promise<LedgerSnapsho
 export async function outboxPublishedTo(db: Db, id: bigint): Promise<boolean> {
   const rows = await db.query('SELECT 1 AS open FROM outbox WHERE id <= $1::bigint LIMIT 1', [id.toString()]);
   return rows.length === 0;
-}
-
-/**
- * Names the newest posting sets that the journal should have and does not, five at most: where to begin to look.
- * @param journalled ids of the sets that it has
- */
-export async function unjournalled(db: Db, journalled: ReadonlySet<string>): Promise<string[]> {
-  const rows = await db.query<{ id: string; cause_kind: string; cause_id: string }>(JOURNALLED);
-  return rows
-    .filter((row) => !journalled.has(row.id))
-    .slice(0, 5)
-    .map((row) => `${row.cause_kind} ${row.cause_id} (set ${row.id})`);
 }

@@ -1,10 +1,13 @@
 /**
  * Invariant (7): the ledger recomputed from payments.valued (the first value of a payment wins) and the journal alone.
- * A second, naive bookkeeper: it shares nothing with the processors but the topics.
+ * A second, naive bookkeeper: it shares nothing with the processors but the topics. Pure; what one partition of payments
+ * claimed is forgotten with it, because a payment's records all stand in one.
  */
+import { createHash } from 'node:crypto';
 import type { JournalRecord, PaymentValued } from '../../schemas/events.ts';
 import { convertFloor, feeOf, type Money, money, Rate } from '../../schemas/money.ts';
 
+/** A payment whose end is open: booked without a value, or credited in part. */
 interface Seen {
   /** Received so far, in minor units of its asset. */
   readonly received: bigint;
@@ -20,75 +23,146 @@ export interface Place {
   readonly attempt: number;
 }
 
+export interface Line {
+  readonly debit: string;
+  readonly credit: string;
+  readonly amount: Money;
+}
+
+/** What one record of payments.valued books. */
+export interface Booking {
+  readonly client: string;
+  /** 0: booked without a value. */
+  readonly leg: 0 | 1 | 2;
+  readonly received: Money;
+  /** In the asset credited; of leg 0 null. */
+  readonly fee: Money | null;
+  readonly net: Money | null;
+  readonly lines: readonly Line[];
+}
+
 /** Sums by `account|asset`, and for client accounts also by `client:<id>:<part>|asset`. Debit +, credit -. */
 export class Recomputation {
   readonly balances = new Map<string, bigint>();
-  private readonly notCredited = new Set<string>();
-  private readonly payments = new Map<string, Seen>();
+  /** Causes of the journal's notes, and the offset of the note. */
+  private readonly notCredited = new Map<string, bigint>();
+  /** Payments of which nothing more can be booked; and the others. By digest: millions of them must fit. */
+  private readonly over = new Set<string>();
+  private readonly open = new Map<string, Seen>();
 
-  /** All journal records must be seen before the first value: they name what was not credited. @param key of the record */
-  journal(record: JournalRecord, key: string): void {
-    if (record.cause_kind === 'not_credited') this.notCredited.add(record.cause_id);
-    const client = /^-?\d+$/.test(key) ? key : undefined;
-    for (const { debit, credit, amount } of record.transfers) this.transfer(debit, credit, amount, client);
+  /**
+   * All journal records of a partition must be seen before its first value: they name what was not credited.
+   * @param key of the record @param offset of the record, for `noteOn`
+   */
+  journal(record: JournalRecord, key: string, offset = -1n): void {
+    if (record.cause_kind === 'not_credited') this.notCredited.set(record.cause_id, offset);
+    const client = clientOfKey(key);
+    for (const { debit, credit, amount } of record.transfers)
+      this.transfer({ debit, credit, amount }, client);
   }
 
-  valued(record: PaymentValued, { partition, offset, attempt }: Place): void {
-    if (this.notCredited.has(`${record.event_id}:${partition}:${offset}`)) return;
-    if (record.kind !== 'valued' && record.kind !== 'unvalued') return;
+  /** Offset of the journal record that says of this value that it was not credited. */
+  noteOn(record: PaymentValued, { partition, offset }: Place): bigint | undefined {
+    return this.notCredited.get(`${record.event_id}:${partition}:${offset}`);
+  }
+
+  /** @returns what it books; undefined: nothing, or what the journal has */
+  valued(record: PaymentValued, place: Place): Booking | undefined {
+    if (this.noteOn(record, place) !== undefined) return undefined;
+    if (record.kind !== 'valued' && record.kind !== 'unvalued') return undefined;
     const { payment, received } = record;
-    if (!received) return;
-    const id = `${payment.client_id}|${payment.provider}|${payment.payment_id}`;
-    const seen = this.payments.get(id);
-    if (attempt > 0) {
+    if (!received) return undefined;
+    const id = digestOf(`${payment.client_id}|${payment.provider}|${payment.payment_id}`);
+    if (this.over.has(id)) return undefined;
+    const seen = this.open.get(id);
+    const status = payment.payment_status;
+    if (place.attempt > 0) {
       // Its postings are in the journal; that the payment has its value now is only here.
       const state = record.kind === 'valued' ? 'credited' : (seen?.state ?? 'unvalued');
-      this.payments.set(id, { received: received.minor, state, status: payment.payment_status });
-      return;
+      this.remember(id, { received: received.minor, state, status });
+      return undefined;
     }
     if (record.kind === 'unvalued') {
-      if (!seen) this.unvalued(id, record, received);
-    } else if (!seen) {
-      this.credit(record, received, record.net!, record.fee!, 'wallet:incoming');
-      this.payments.set(id, { received: received.minor, state: 'credited', status: payment.payment_status });
-    } else if (seen.state === 'unvalued') {
-      this.credit(record, received, record.net!, record.fee!, 'client:unvalued');
-      this.payments.set(id, { ...seen, state: 'credited' });
-    } else if (seen.status === 'partially_paid' && payment.payment_status === 'finished') {
-      if (received.minor > seen.received)
-        this.secondLeg(record, money(received.asset, received.minor - seen.received));
-      this.payments.set(id, { received: received.minor, state: 'credited', status: 'finished' });
+      if (seen) return undefined;
+      this.remember(id, { received: received.minor, state: 'unvalued', status });
+      return this.book(record, 0, received, null, null, [
+        { debit: 'wallet:incoming', credit: 'client:unvalued', amount: received },
+      ]);
     }
+    if (!seen) {
+      this.remember(id, { received: received.minor, state: 'credited', status });
+      return this.credit(record, 1, received, record.net!, record.fee!, 'wallet:incoming');
+    }
+    if (seen.state === 'unvalued') {
+      this.remember(id, { ...seen, state: 'credited' });
+      return this.credit(record, 1, received, record.net!, record.fee!, 'client:unvalued');
+    }
+    if (seen.status !== 'partially_paid' || status !== 'finished') return undefined;
+    this.remember(id, { received: received.minor, state: 'credited', status });
+    if (received.minor <= seen.received) return undefined;
+    return this.secondLeg(record, money(received.asset, received.minor - seen.received));
   }
 
-  private unvalued(id: string, record: PaymentValued, received: Money): void {
-    this.transfer('wallet:incoming', 'client:unvalued', received, record.payment.client_id);
-    this.payments.set(id, {
-      received: received.minor,
-      state: 'unvalued',
-      status: record.payment.payment_status,
-    });
+  /** A partition is at its end, and with it the records of its payments. */
+  forgetPayments(): void {
+    this.notCredited.clear();
+    this.over.clear();
+    this.open.clear();
   }
 
-  private secondLeg(record: PaymentValued, rest: Money): void {
+  /** @returns the balances of clients so far, which are taken out */
+  takeClients(): Map<string, bigint> {
+    const clients = [...this.balances].filter(([key]) => isOfClient(key));
+    for (const [key] of clients) this.balances.delete(key);
+    return new Map(clients);
+  }
+
+  private remember(id: string, seen: Seen): void {
+    this.open.delete(id);
+    if (seen.state === 'credited' && seen.status !== 'partially_paid') this.over.add(id);
+    else this.open.set(id, seen);
+  }
+
+  private secondLeg(record: PaymentValued, rest: Money): Booking {
     const gross =
       record.net!.asset === rest.asset ? rest : convertFloor(rest, new Rate(record.rate!), record.net!.asset);
     const fee = feeOf(gross, record.fee_bps!);
-    this.credit(record, rest, money(gross.asset, gross.minor - fee.minor), fee, 'wallet:incoming');
+    return this.credit(record, 2, rest, money(gross.asset, gross.minor - fee.minor), fee, 'wallet:incoming');
   }
 
-  private credit(record: PaymentValued, received: Money, net: Money, fee: Money, from: string): void {
+  private credit(
+    record: PaymentValued,
+    leg: 1 | 2,
+    received: Money,
+    net: Money,
+    fee: Money,
+    from: string,
+  ): Booking {
+    const isLocked = received.asset !== net.asset;
+    const source = isLocked ? 'position:open' : from;
+    const lines = [
+      ...(isLocked ? [{ debit: from, credit: 'position:open', amount: received }] : []),
+      { debit: source, credit: 'client:available', amount: net },
+      { debit: source, credit: 'platform:fees', amount: fee },
+    ];
+    return this.book(record, leg, received, fee, net, lines);
+  }
+
+  private book(
+    record: PaymentValued,
+    leg: Booking['leg'],
+    received: Money,
+    fee: Money | null,
+    net: Money | null,
+    all: readonly Line[],
+  ): Booking {
     const client = record.payment.client_id;
-    let source = from;
-    if (received.asset !== net.asset) {
-      this.transfer(from, 'position:open', received, client);
-      source = 'position:open';
-    }
-    this.transfer(source, 'client:available', net, client);
-    this.transfer(source, 'platform:fees', fee, client);
+    const lines = all.filter(({ amount }) => amount.minor !== 0n);
+    for (const line of lines) this.transfer(line, client);
+    return { client, leg, received, fee, net, lines };
   }
 
-  private transfer(debit: string, credit: string, amount: Money, client: string | undefined): void {
+  private transfer({ debit, credit, amount }: Line, client: string | undefined): void {
     this.add(debit, amount.asset, amount.minor, client);
     this.add(credit, amount.asset, -amount.minor, client);
   }
@@ -99,6 +173,20 @@ export class Recomputation {
       bump(this.balances, `client:${client}:${account.slice('client:'.length)}|${asset}`, change);
     }
   }
+}
+
+/** The client of a journal record, or undefined for one of the platform's accounts. */
+export function clientOfKey(key: string): string | undefined {
+  return /^-?\d+$/.test(key) ? key : undefined;
+}
+
+function isOfClient(balanceKey: string): boolean {
+  return /^client:-?\d/.test(balanceKey);
+}
+
+/** 96 bits as 12 characters of one byte each. */
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest().toString('latin1', 0, 12);
 }
 
 function bump(map: Map<string, bigint>, key: string, change: bigint): void {

@@ -18,8 +18,8 @@ import {
 } from '../../../ledger/tables.ts';
 import { accumulateHandler, attemptOf, GROUP } from '../../../processors/accumulate/wiring.ts';
 import { convertHandler } from '../../../processors/convert/wiring.ts';
+import { readableValue } from '../../../processors/reconcile/readable-value.ts';
 import { differences, Recomputation } from '../../../processors/reconcile/recompute.ts';
-import { readableValue } from '../../../processors/reconcile/topics-check.ts';
 import type { Batch, LogRecord } from '../../../processors/runtime/log-record.ts';
 import type { Outcome } from '../../../processors/runtime/partition-driver.ts';
 import type { OutRecord } from '../../../processors/runtime/publisher.ts';

@@ -72,6 +72,7 @@ export class Pipeline {
     await writeRows(db, pairLimits, [limitRow('USDT', '10'), limitRow('ETH', '0.01')], 'insert');
     await writeRows(db, rates, [rateRow({ at: new Date() })], 'insert');
     await Promise.all(PARTS.map((name) => pipeline.start(name)));
+    await until('every partition has its leader', () => pipeline.#areLed());
     return pipeline;
   }
 
@@ -255,6 +256,17 @@ export class Pipeline {
       partitions: partitions.map((partition) => ({ partition, offset: '0' })),
     });
     await admin.disconnect();
+  }
+
+  /** A broker that is busy answers for topics just made that it does not lead them yet. */
+  async #areLed(): Promise<boolean> {
+    try {
+      for (const topic of Object.keys(TOPICS) as TopicName[]) await this.#ends(topic);
+      return true;
+    } catch (error) {
+      if ((error as { readonly type?: string }).type?.startsWith('NOT_LEADER')) return false;
+      throw error;
+    }
   }
 
   async #ends(topic: TopicName): Promise<Map<number, bigint>> {
