@@ -7,12 +7,21 @@ export interface Source<T> {
   next(): Promise<T | undefined>;
 }
 
-const PAGE = 2_000;
+/** The two statements of a cursor, whose name is the same in both; it ends with the transaction. */
+export interface CursorSql {
+  /** DECLARE ... NO SCROLL CURSOR FOR ... */
+  readonly open: string;
+  /** FETCH <number> FROM ... */
+  readonly next: string;
+}
 
-/** @param name of the cursor, one word; it ends with the transaction @param sql without parameters */
-export async function openCursor<R>(tx: Db, name: string, sql: string): Promise<Source<R>> {
-  await tx.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`);
-  return pagedSource(() => tx.query<R>(`FETCH ${PAGE} FROM ${name}`));
+export async function openCursor<R>(
+  tx: Db,
+  sql: CursorSql,
+  values: readonly unknown[] = [],
+): Promise<Source<R>> {
+  await tx.query(sql.open, values);
+  return pagedSource(() => tx.query<R>(sql.next));
 }
 
 /** @param page the next rows; none: the end */

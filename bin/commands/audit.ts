@@ -1,5 +1,6 @@
 /** `spillway audit`: balances recomputed from the topics, compared with the ledger; exit 1 and the first record where they part. */
 import type { Command } from 'commander';
+import { TOPIC } from '../../schemas/topology.ts';
 
 interface Options {
   readonly at?: string;
@@ -9,7 +10,7 @@ interface Options {
 
 const MORE = `
 --at takes a time of booking with its zone (2026-03-01T12:00:00Z): the ledger's turnovers up to it are compared. Or
-offsets that are not read any more (journal:0=120,payments.valued:0=345; partitions that are not named are read to their
+offsets that are not read any more (${TOPIC.journal}:0=120,${TOPIC.valued}:0=345; partitions that are not named are read to their
 end): the ledger keeps no balances of offsets, so balances are only printed; each record is compared all the same.
 The offsets of a run stand in its --json output.
 `;
@@ -18,7 +19,7 @@ export function register(program: Command): void {
   program
     .command('audit')
     .description(
-      'recompute all balances from payments.valued and journal alone, and compare them with the ledger',
+      `recompute all balances from ${TOPIC.valued} and ${TOPIC.journal} alone, and compare them with the ledger`,
     )
     .option('--at <time or offsets>', 'as of then')
     .option('--client <id>', 'one client: its records, its rows, its balances')
@@ -55,7 +56,7 @@ async function run(options: Options): Promise<void> {
   });
   printRows(rows, false, 'no balances: the topics are empty');
   const { journal, valued, credits } = report.records;
-  const read = `${journal} records of journal and ${valued} of payments.valued with ${credits} credits`;
+  const read = `${journal} records of ${TOPIC.journal} and ${valued} of ${TOPIC.valued} with ${credits} credits`;
   if (report.ok) {
     console.log(
       `✅ ${read}: each agrees with the ledger${request.offsets ? '' : ', and so do the balances'}`,

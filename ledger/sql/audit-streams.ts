@@ -60,15 +60,43 @@ export interface ClientAccountLine {
 const LEGS = `SELECT client_id, provider, payment_id, leg, asset, gross::text AS gross, fee::text AS fee, net::text AS net,
     received_asset, received::text AS received, event_id::text AS event_id, source_partition AS partition,
     source_offset AS "offset", credited_at AS at FROM payout_accumulation`;
+const DECLARE_LEGS = 'DECLARE audit_legs NO SCROLL CURSOR FOR';
+const LEG_ORDER = 'ORDER BY source_partition, source_offset';
+const NEXT_LEGS = 'FETCH 2000 FROM audit_legs';
 /** `<topic>:<partition>:<from>-<to>`; what is not of that form comes last and fits nowhere. */
 const BATCHES = `SELECT posting_set_id::text AS id, cause_id, partition, debit, credit, asset, amount::text AS amount, at
   FROM gl_transfers WHERE cause_kind = 'credits'
   ORDER BY partition, CASE WHEN cause_id ~ ':[0-9]{1,9}:[0-9]{1,18}-[0-9]{1,18}$'
     THEN split_part(split_part(cause_id, ':', 3), '-', 1)::bigint END, posting_set_id, line`;
-const SETS = `SELECT posting_set_id::text AS id, partition, client_id, cause_kind, cause_id, min(at) AS at
-  FROM gl_transfers WHERE cause_kind <> 'credits'`;
+const DECLARE_BATCHES = 'DECLARE audit_batches NO SCROLL CURSOR FOR';
+const NEXT_BATCHES = 'FETCH 2000 FROM audit_batches';
+const SET = 'posting_set_id::text AS id, partition, client_id, cause_kind, cause_id, min(at) AS at';
+const SETS = `SELECT ${SET} FROM gl_transfers WHERE cause_kind <> 'credits'`;
+const DECLARE_SETS = 'DECLARE audit_sets NO SCROLL CURSOR FOR';
+const SET_ORDER = 'GROUP BY 1, 2, 3, 4, 5 ORDER BY partition';
+const NEXT_SETS = 'FETCH 2000 FROM audit_sets';
+const OTHERS = `SELECT ${SET} FROM gl_transfers WHERE cause_kind <> 'credits' AND client_id IS NULL GROUP BY 1, 2, 3, 4, 5`;
+const DECLARE_OTHERS = 'DECLARE audit_others NO SCROLL CURSOR FOR';
+const NEXT_OTHERS = 'FETCH 2000 FROM audit_others';
 const ACCOUNTS = `SELECT partition, client_id, asset, available::text AS available, reserved::text AS reserved,
     unvalued::text AS unvalued, debt::text AS debt FROM client_accounts`;
+const DECLARE_ACCOUNTS = 'DECLARE audit_accounts NO SCROLL CURSOR FOR';
+const ACCOUNT_ORDER = 'ORDER BY partition, client_id, asset';
+const NEXT_ACCOUNTS = 'FETCH 2000 FROM audit_accounts';
+
+const ALL = {
+  legs: { open: `${DECLARE_LEGS} ${LEGS} ${LEG_ORDER}`, next: NEXT_LEGS },
+  sets: { open: `${DECLARE_SETS} ${SETS} AND client_id IS NOT NULL ${SET_ORDER}`, next: NEXT_SETS },
+  accounts: { open: `${DECLARE_ACCOUNTS} ${ACCOUNTS} ${ACCOUNT_ORDER}`, next: NEXT_ACCOUNTS },
+} as const;
+const OF_ONE = {
+  legs: { open: `${DECLARE_LEGS} ${LEGS} WHERE client_id = $1::bigint ${LEG_ORDER}`, next: NEXT_LEGS },
+  sets: { open: `${DECLARE_SETS} ${SETS} AND client_id = $1::bigint ${SET_ORDER}`, next: NEXT_SETS },
+  accounts: {
+    open: `${DECLARE_ACCOUNTS} ${ACCOUNTS} WHERE client_id = $1::bigint ${ACCOUNT_ORDER}`,
+    next: NEXT_ACCOUNTS,
+  },
+} as const;
 
 export interface AuditStreams {
   readonly legs: Source<LegRow>;
@@ -83,37 +111,25 @@ export interface AuditStreams {
 
 /** Call it in a repeatable read transaction, which must live as long as they are read. @param client only this one */
 export async function auditStreams(tx: Db, client: bigint | undefined): Promise<AuditStreams> {
-  const only = client === undefined ? '' : `client_id = ${client}`;
-  const where = only === '' ? '' : ` WHERE ${only}`;
-  const and = only === '' ? '' : ` AND ${only}`;
-  const legs = await openCursor<LegRow>(
-    tx,
-    'audit_legs',
-    `${LEGS}${where} ORDER BY source_partition, source_offset`,
-  );
-  const sets = await openCursor<JournalledRow>(
-    tx,
-    'audit_sets',
-    `${SETS} AND client_id IS NOT NULL${and} GROUP BY 1, 2, 3, 4, 5 ORDER BY partition`,
-  );
-  const accounts = await openCursor<ClientAccountLine>(
-    tx,
-    'audit_accounts',
-    `${ACCOUNTS}${where} ORDER BY partition, client_id, asset`,
-  );
-  if (client !== undefined) return { legs, sets, accounts, batches: undefined, others: undefined };
-  const others = await openCursor<JournalledRow>(
-    tx,
-    'audit_others',
-    `${SETS} AND client_id IS NULL GROUP BY 1, 2, 3, 4, 5`,
-  );
-  return { legs, sets, accounts, others, batches: await openBatches(tx) };
+  const sql = client === undefined ? ALL : OF_ONE;
+  const values = client === undefined ? [] : [String(client)];
+  const ofClients = {
+    legs: await openCursor<LegRow>(tx, sql.legs, values),
+    sets: await openCursor<JournalledRow>(tx, sql.sets, values),
+    accounts: await openCursor<ClientAccountLine>(tx, sql.accounts, values),
+  };
+  if (client !== undefined) return { ...ofClients, batches: undefined, others: undefined };
+  const others = await openCursor<JournalledRow>(tx, {
+    open: `${DECLARE_OTHERS} ${OTHERS}`,
+    next: NEXT_OTHERS,
+  });
+  return { ...ofClients, others, batches: await openBatches(tx) };
 }
 
 type BatchLine = LineRow & { readonly id: string; readonly cause_id: string; readonly at: Date };
 
 async function openBatches(tx: Db): Promise<Source<BatchRow>> {
-  const rows = await openCursor<BatchLine>(tx, 'audit_batches', BATCHES);
+  const rows = await openCursor<BatchLine>(tx, { open: `${DECLARE_BATCHES} ${BATCHES}`, next: NEXT_BATCHES });
   return grouped(
     rows,
     (row) => `${row.partition} ${row.id}`,

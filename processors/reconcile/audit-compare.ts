@@ -4,7 +4,7 @@ import type { BatchRow, LegRow, LineRow } from '../../ledger/sql/audit-streams.t
 import type { LedgerAsset } from '../../schemas/assets.ts';
 import type { JournalRecord, PaymentValued } from '../../schemas/events.ts';
 import { formatMoney, type Money, money } from '../../schemas/money.ts';
-import type { TopicName } from '../../schemas/topology.ts';
+import { TOPIC, type TopicName } from '../../schemas/topology.ts';
 import { type Booking, clientOfKey } from './recompute.ts';
 
 export interface RecordRef {
@@ -41,7 +41,7 @@ export function strayLeg(leg: LegRow, noted?: RecordRef): Difference {
   return {
     at: leg.at,
     record: noted ?? {
-      topic: 'payments.valued',
+      topic: TOPIC.valued,
       partition: leg.partition,
       offset: leg.offset,
       event_id: leg.event_id,
@@ -233,7 +233,7 @@ export function compareBatch(
   const lines = differingLines(told, sumLines(batch.lines), undefined);
   if (!lines) return undefined;
   const record: RecordRef = first ?? {
-    topic: 'payments.valued',
+    topic: TOPIC.valued,
     partition: batch.partition,
     offset: batch.from,
     event_id: '',

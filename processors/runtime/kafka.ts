@@ -7,7 +7,7 @@ import { connect as connectTls } from 'node:tls';
 import { type ISocketFactoryArgs, Kafka, type logCreator, logLevel, type SASLOptions } from 'kafkajs';
 import type { Log } from './logger.ts';
 
-export type { Kafka } from 'kafkajs';
+export type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 
 export interface KafkaOptions {
   /** `host:port` of the brokers to ask first. */

@@ -1,6 +1,6 @@
 /** Reads topics once from their first offsets to the ends they have now; for audits, not for processing. */
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Kafka } from './kafka.ts';
+import type { Consumer, EachBatchPayload, Kafka } from './kafka.ts';
 import { type LogRecord, toLogRecord } from './log-record.ts';
 
 export interface ReaderOptions {
@@ -32,11 +32,9 @@ export interface TopicReader {
 
 type OnBatch = (partition: number, records: readonly LogRecord[], topic: string) => void | Promise<void>;
 
-interface Reading {
-  readonly open: Map<string, bigint>;
-  readonly onBatch: OnBatch;
-  movedAt: number;
-  failure?: Error;
+interface Range extends Part {
+  readonly low: bigint;
+  readonly high: bigint;
 }
 
 const nameOf = ({ topic, partition }: Part) => `${topic}|${partition}`;
@@ -46,52 +44,16 @@ export async function openTopicReader(options: ReaderOptions): Promise<TopicRead
   const { kafka, topics, groupId, stalledMs = 30_000 } = options;
   const admin = kafka.admin();
   await admin.connect();
-  const ranges = new Map<string, Part & { readonly low: bigint; readonly high: bigint }>();
+  const ranges = new Map<string, Range>();
   for (const topic of topics) {
     for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
       const part = { topic, partition };
       ranges.set(nameOf(part), { ...part, low: BigInt(low), high: BigInt(high) });
     }
   }
-  const consumer = kafka.consumer({
-    groupId,
-    allowAutoTopicCreation: false,
-    readUncommitted: true,
-    maxWaitTimeInMs: 50,
-  });
-  let reading: Reading | undefined;
-  let started = false;
+  const settings = { groupId, allowAutoTopicCreation: false, readUncommitted: true, maxWaitTimeInMs: 50 };
+  const consumer = new PausedConsumer(kafka.consumer(settings), [...ranges.values()], stalledMs);
   const range = (part: Part) => ranges.get(nameOf(part)) ?? { low: 0n, high: 0n };
-
-  async function start(): Promise<void> {
-    if (started) return;
-    started = true;
-    await consumer.connect();
-    await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: async ({ batch, heartbeat }) => {
-        const now = reading;
-        const name = nameOf(batch);
-        const end = now?.open.get(name);
-        if (!now || end === undefined || now.failure) return;
-        try {
-          const records = batch.messages.map(toLogRecord).filter((record) => record.offset < end);
-          await now.onBatch(batch.partition, records, batch.topic);
-          now.movedAt = performance.now();
-          if (BigInt(batch.lastOffset()) + 1n >= end) {
-            now.open.delete(name);
-            consumer.pause([{ topic: batch.topic, partitions: [batch.partition] }]);
-          }
-          await heartbeat();
-        } catch (error) {
-          now.failure = error as Error;
-        }
-      },
-    });
-    for (const { topic, partition } of ranges.values()) consumer.pause([{ topic, partitions: [partition] }]);
-  }
-
   return {
     range,
     partitions: (topic) =>
@@ -100,36 +62,95 @@ export async function openTopicReader(options: ReaderOptions): Promise<TopicRead
         .map(({ partition }) => partition)
         .sort((a, b) => a - b),
     async read(parts, onBatch) {
-      const open = new Map<string, bigint>();
-      const wanted = parts.filter((part) => {
-        const { low, high } = range(part);
-        const end = part.until !== undefined && part.until < high ? part.until : high;
-        if (low < end) open.set(nameOf(part), end);
-        return low < end;
-      });
-      if (wanted.length === 0) return;
-      await start();
-      const now: Reading = { open, onBatch, movedAt: performance.now() };
-      reading = now;
-      for (const { topic, partition } of wanted) {
-        consumer.seek({ topic, partition, offset: String(range({ topic, partition }).low) });
-        consumer.resume([{ topic, partitions: [partition] }]);
-      }
-      while (open.size > 0 && !now.failure) {
-        if (performance.now() - now.movedAt > stalledMs)
-          throw new Error(`reading stalled at ${[...open.keys()].join(', ')}`);
-        await pause(5);
-      }
-      reading = undefined;
-      if (now.failure) throw now.failure;
+      const wanted = parts
+        .map(({ topic, partition, until }) => {
+          const { low, high } = range({ topic, partition });
+          return { topic, partition, low, high: until !== undefined && until < high ? until : high };
+        })
+        .filter(({ low, high }) => low < high);
+      if (wanted.length > 0) await consumer.read(wanted, onBatch);
     },
     async close() {
-      if (started) await consumer.disconnect();
+      await consumer.stop();
       // The group has no offsets; leaving it would only clutter the broker's list.
-      if (started) await admin.deleteGroups([groupId]).catch(() => undefined);
+      await admin.deleteGroups([groupId]).catch(() => undefined);
       await admin.disconnect();
     },
   };
+}
+
+interface Reading {
+  /** The end of each partition that is not read to it yet. */
+  readonly open: Map<string, bigint>;
+  readonly onBatch: OnBatch;
+  movedAt: number;
+  failure?: Error;
+}
+
+class PausedConsumer {
+  readonly #consumer: Consumer;
+  readonly #parts: readonly Part[];
+  readonly #stalledMs: number;
+  #isStarted = false;
+  #reading: Reading | undefined;
+
+  constructor(consumer: Consumer, parts: readonly Part[], stalledMs: number) {
+    this.#consumer = consumer;
+    this.#parts = parts;
+    this.#stalledMs = stalledMs;
+  }
+
+  async read(ranges: readonly Range[], onBatch: OnBatch): Promise<void> {
+    await this.#start();
+    const open = new Map(ranges.map((range) => [nameOf(range), range.high]));
+    const reading: Reading = { open, onBatch, movedAt: performance.now() };
+    this.#reading = reading;
+    for (const { topic, partition, low } of ranges) {
+      this.#consumer.seek({ topic, partition, offset: String(low) });
+      this.#consumer.resume([{ topic, partitions: [partition] }]);
+    }
+    while (open.size > 0 && !reading.failure) {
+      if (performance.now() - reading.movedAt > this.#stalledMs)
+        throw new Error(`reading stalled at ${[...open.keys()].join(', ')}`);
+      await pause(5);
+    }
+    this.#reading = undefined;
+    if (reading.failure) throw reading.failure;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStarted) await this.#consumer.disconnect();
+  }
+
+  async #start(): Promise<void> {
+    if (this.#isStarted) return;
+    this.#isStarted = true;
+    await this.#consumer.connect();
+    const topics = [...new Set(this.#parts.map(({ topic }) => topic))];
+    await this.#consumer.subscribe({ topics, fromBeginning: true });
+    await this.#consumer.run({ autoCommit: false, eachBatch: (payload) => this.#eachBatch(payload) });
+    for (const { topic, partition } of this.#parts)
+      this.#consumer.pause([{ topic, partitions: [partition] }]);
+  }
+
+  async #eachBatch({ batch, heartbeat }: EachBatchPayload): Promise<void> {
+    const reading = this.#reading;
+    const name = nameOf(batch);
+    const end = reading?.open.get(name);
+    if (!reading || end === undefined || reading.failure) return;
+    try {
+      const records = batch.messages.map(toLogRecord).filter((record) => record.offset < end);
+      await reading.onBatch(batch.partition, records, batch.topic);
+      reading.movedAt = performance.now();
+      if (BigInt(batch.lastOffset()) + 1n >= end) {
+        reading.open.delete(name);
+        this.#consumer.pause([{ topic: batch.topic, partitions: [batch.partition] }]);
+      }
+      await heartbeat();
+    } catch (error) {
+      reading.failure = error as Error;
+    }
+  }
 }
 
 export interface ReadOptions extends Omit<ReaderOptions, 'topics'> {
