@@ -14,5 +14,6 @@ export async function audit(world: World): Promise<string[]> {
     ...auditAccounts(books, world.chain.foreignUse.length > 0),
     ...auditOutside(world, books),
     ...auditTopics(world, books),
+    ...world.watch.atEnd(),
   ];
 }

@@ -1,6 +1,7 @@
 /** Reads from committed write statements which entity is in which state now, and for which reason it waits. */
 import { type Coverage, isReason } from './coverage.ts';
 import type { Committed } from './database.ts';
+import { type WrittenRow, writtenBy } from './writes.ts';
 
 interface Watched {
   readonly graph: string;
@@ -19,33 +20,15 @@ const WATCHED: Readonly<Record<string, Watched>> = {
   quarantined: { graph: 'quarantine', key: ['event_id'] },
 };
 
-/** A table and the parameter that holds its rows. */
-type Part = readonly [watched: Watched, parameter: number];
-
-const PARTS = /INSERT INTO (\w+) [^;]*?json_to_recordset\(\$(\d+)::json\)/g;
-const parsed = new Map<string, readonly Part[]>();
-
-function partsOf(text: string): readonly Part[] {
-  const known = parsed.get(text);
-  if (known) return known;
-  const parts = [...text.matchAll(PARTS)].flatMap(([, table, parameter]): Part[] => {
-    const watched = WATCHED[table!];
-    return watched ? [[watched, Number(parameter) - 1]] : [];
-  });
-  parsed.set(text, parts);
-  return parts;
-}
+const TABLES: ReadonlySet<string> = new Set(Object.keys(WATCHED));
 
 export function coverWrites(coverage: Coverage, statements: readonly Committed[]): void {
-  for (const { text, values } of statements) {
-    for (const [watched, parameter] of partsOf(text)) {
-      const rows = JSON.parse(values[parameter] as string) as Record<string, unknown>[];
-      for (const row of rows) coverRow(coverage, watched, row);
-    }
+  for (const [table, rows] of writtenBy(statements, TABLES) ?? []) {
+    for (const row of rows) coverRow(coverage, WATCHED[table]!, row);
   }
 }
 
-function coverRow(coverage: Coverage, { graph, key }: Watched, row: Readonly<Record<string, unknown>>): void {
+function coverRow(coverage: Coverage, { graph, key }: Watched, row: WrittenRow): void {
   const { state, reason } = row;
   if (typeof reason === 'string' && isReason(reason)) coverage.reason(reason);
   if (typeof state !== 'string') return;

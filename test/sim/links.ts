@@ -56,8 +56,12 @@ export class Links {
   }
 }
 
-/** A provider as a process reaches it. @param way how, at the moment of a call */
-export function linked<T extends object>(target: T, service: Service, way: () => Cut | undefined): T {
+/** A provider as a process reaches it. @param way how, at the moment of a call; told what is called */
+export function linked<T extends object>(
+  target: T,
+  service: Service,
+  way: (what: string, given: readonly unknown[]) => Cut | undefined,
+): T {
   const failed = (kind: ProviderError['kind'], what: string) =>
     new ProviderError(what, { provider: service, kind, code: 'unreachable' });
   return new Proxy(target, {
@@ -65,7 +69,7 @@ export function linked<T extends object>(target: T, service: Service, way: () =>
       const member: unknown = Reflect.get(from, name, from);
       if (typeof member !== 'function') return member;
       return async (...given: unknown[]) => {
-        const cut = way();
+        const cut = way(String(name), given);
         if (cut === 'question') throw failed('transient', String(name));
         const answer: unknown = await member.apply(from, given);
         if (cut === 'answer') throw failed('unknown_outcome', String(name));

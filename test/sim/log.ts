@@ -4,6 +4,7 @@ import type { OutRecord, Publisher } from '../../processors/runtime/publisher.ts
 import type { LogBounds } from '../../processors/runtime/takeover.ts';
 import { partitionOf } from '../../schemas/partition.ts';
 import { TOPICS, type TopicName } from '../../schemas/topology.ts';
+import type { Watch } from './audit/watch.ts';
 import { type Engine, SimProcess } from './engine.ts';
 import type { Links } from './links.ts';
 import type { Random } from './random.ts';
@@ -13,13 +14,15 @@ export class SimLog {
   readonly #committed = new Map<string, Map<number, bigint>>();
   readonly #engine: Engine;
   readonly #links: Links;
+  readonly #watch: Watch;
   readonly #reached = new Map<string, bigint>();
   /** First offset still kept, by topic and partition. */
   readonly #starts = new Map<string, number>();
 
-  constructor(engine: Engine, links: Links) {
+  constructor(engine: Engine, links: Links, watch: Watch) {
     this.#engine = engine;
     this.#links = links;
+    this.#watch = watch;
     for (const [name, spec] of Object.entries(TOPICS)) {
       this.#topics.set(
         name,
@@ -29,7 +32,8 @@ export class SimLog {
   }
 
   /** @throws Error for a topic that does not exist */
-  append({ topic, key, value, headers }: OutRecord): void {
+  append(record: OutRecord): void {
+    const { topic, key, value, headers } = record;
     const partitions = this.#partitions(topic);
     const partition = partitions[partitionOf(key, partitions.length)]!;
     partition.push({
@@ -39,6 +43,7 @@ export class SimLog {
       headers,
       timestamp: this.#engine.clock.now(),
     });
+    this.#watch.appended(record);
   }
 
   /** From `from`, or from the first record still kept. */

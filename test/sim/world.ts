@@ -5,6 +5,7 @@ import { ConnectionLostError } from '../../ledger/db-errors.ts';
 import type { LogRecord } from '../../processors/runtime/log-record.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
 import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
+import { Watch } from './audit/watch.ts';
 import { Clocks } from './clocks.ts';
 import { coverWrites } from './coverage-writes.ts';
 import { type Committed, type Fate, PgliteDatabase, type WarmPglite } from './database.ts';
@@ -49,6 +50,8 @@ export interface World {
   readonly swap: SimSwap;
   readonly nowpayments: SimNowPayments;
   readonly workload: Workload;
+  /** What must hold at every step. */
+  readonly watch: Watch;
   /** One per consumer that was ever started: how its inputs ended. */
   readonly counters: Registry[];
 }
@@ -64,7 +67,11 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     if (faults.strikes('sql-lost')) return { kind: 'lost', at: random.int(0, CRASH_STATEMENTS) };
     return { kind: 'good' };
   };
-  const committed = (statements: readonly Committed[]) => coverWrites(engine.coverage, statements);
+  const watch = new Watch((error) => engine.fail(error));
+  const committed = (statements: readonly Committed[]): void => {
+    coverWrites(engine.coverage, statements);
+    watch.committed(statements);
+  };
   const db = new PgliteDatabase(warm, {
     step: (label) => stepTo(engine, links, label),
     fate,
@@ -80,7 +87,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     engine,
     db,
     plain: new PgliteDatabase(warm, { committed }),
-    log: new SimLog(engine, links),
+    log: new SimLog(engine, links, watch),
     links,
     clocks,
     chain,
@@ -88,6 +95,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     swap: new SimSwap(engine, chain, market),
     nowpayments,
     workload,
+    watch,
     counters: [],
   };
 }

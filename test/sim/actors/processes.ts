@@ -67,9 +67,13 @@ function paced(kind: AnyEffectKind): AnyEffectKind {
 }
 
 /** The providers as the process that calls reaches them. */
-function outsideOf({ engine, links, swap, market, nowpayments, chain }: World) {
+function outsideOf({ engine, links, swap, market, nowpayments, chain, db, watch }: World) {
   const to = <T extends object>(target: T, service: Service): T =>
-    linked(target, service, () => links.of(engine.runs ?? '', service));
+    linked(target, service, (what, given) => {
+      watch.called(`${service} ${what}`, db.inTransaction);
+      if (what === 'broadcast') watch.broadcast(String(given[0]));
+      return links.of(engine.runs ?? '', service);
+    });
   return {
     swap: to(swap, 'changenow'),
     prices: to(market, 'prices'),

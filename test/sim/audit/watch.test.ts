@@ -1,0 +1,230 @@
+/** The watch sees each wrong commit, call and record at the moment it comes; right ones it lets pass. */
+import { describe, expect, it } from 'vitest';
+import type { Committed } from '../database.ts';
+import { Watch } from './watch.ts';
+
+type Rows = Readonly<Record<string, readonly object[]>>;
+
+/** As ledger/store.ts writes: one statement, a parameter of rows per table. */
+function commit(tables: Rows): Committed {
+  const names = Object.keys(tables);
+  const text = names
+    .map((table, index) => {
+      const verb = table === 'wallet_accounts' ? 'UPDATE wallet_accounts w' : `INSERT INTO ${table} (a)`;
+      return `p${index} AS (${verb} SELECT x FROM json_to_recordset($${index + 1}::json) AS x)`;
+    })
+    .join(', ');
+  return { name: undefined, text, values: names.map((table) => JSON.stringify(tables[table])), rows: [] };
+}
+
+function watched(...commits: Rows[]): string[] {
+  const problems: string[] = [];
+  const watch = new Watch((error) => problems.push(...error.message.split('\n')));
+  for (const tables of commits) watch.committed([commit(tables)]);
+  return problems;
+}
+
+const line = (debit: string, credit: string, amount: string, part: object = {}) => ({
+  posting_set_id: 's',
+  line: 0,
+  cause_kind: 'k',
+  cause_id: 'c',
+  partition: 0,
+  asset: 'USDT',
+  debit,
+  credit,
+  amount,
+  ...part,
+});
+const account = (part: object = {}) => ({
+  client_id: '-1',
+  asset: 'USDT',
+  available: '0',
+  reserved: '0',
+  unvalued: '0',
+  debt: '0',
+  last_seq: '0',
+  paid_seq: '0',
+  ...part,
+});
+const leg = (seq: string, net: string) => ({ client_id: '-1', asset: 'USDT', seq, net });
+
+/** A payment of 50 USDT, wholly the client's. */
+const CREDIT = {
+  client_accounts: [account({ available: '50', last_seq: '1' })],
+  payout_accumulation: [leg('1', '50')],
+  gl_transfers: [line('wallet:incoming', 'client:available', '50')],
+  gl_totals: [line('wallet:incoming', 'client:available', '50')],
+};
+const PAYOUT = {
+  payout_id: 'p1',
+  client_id: '-1',
+  asset: 'USDT',
+  amount: '50',
+  from_seq: '0',
+  to_seq: '1',
+  state: 'requested',
+  revision: '1',
+  currency: 'xmr',
+  network: 'xmr',
+  address: 'a',
+  memo: null,
+  returned_seq: null,
+  completed_at: null,
+};
+const RESERVE = {
+  client_accounts: [account({ reserved: '50', last_seq: '1', paid_seq: '1' })],
+  payout_batches: [PAYOUT],
+  gl_transfers: [line('client:available', 'client:reserved', '50')],
+  gl_totals: [line('client:available', 'client:reserved', '50')],
+};
+const TRANSFER = {
+  transfer_id: 't1',
+  owner_kind: 'payout',
+  owner_id: 'p1',
+  client_id: '-1',
+  attempt: 1,
+  asset: 'USDT',
+  amount: '50',
+  to_address: '0xa',
+  kind: 'direct',
+  state: 'chosen',
+  nonce: null,
+  block: null,
+  gas_spent: null,
+  revision: '1',
+};
+
+describe('the watch', () => {
+  it('lets a credit and a payout pass', () => {
+    expect(watched(CREDIT, RESERVE)).toEqual([]);
+  });
+
+  it.each<[string, Rows[], RegExp]>([
+    [
+      'a row without its posting',
+      [{ ...CREDIT, client_accounts: [account({ available: '51', last_seq: '1' })] }],
+      /clients: client:available USDT changed by -51, its postings by -50/,
+    ],
+    [
+      'a turnover without its line',
+      [{ ...CREDIT, gl_totals: [line('wallet:incoming', 'client:available', '49')] }],
+      /turnover/,
+    ],
+    [
+      'a wallet that nothing was posted to',
+      [{ wallet_accounts: [{ account: 'wallet:host', asset: 'ETH', delta: '1' }] }],
+      /wallet: wallet:host ETH changed by 1, its postings by 0/,
+    ],
+    [
+      'an amount of nothing',
+      [{ gl_transfers: [line('wallet:incoming', 'platform:fees', '0')] }],
+      /a line of 0/,
+    ],
+    ['an unknown account', [{ gl_transfers: [line('wallet:pocket', 'platform:fees', '1')] }], /no account/],
+    ['a gap in the entries', [{ ...CREDIT, payout_accumulation: [leg('2', '50')] }], /entry 2 after 0/],
+    ['an entry that its row does not count', [{ payout_accumulation: [leg('1', '5')] }], /does not count/],
+    ['a client below zero', [{ client_accounts: [account({ debt: '-1' })] }], /has debt -1/],
+    [
+      'a credit that nothing covers',
+      [
+        {
+          ...CREDIT,
+          gl_transfers: [line('platform:fees', 'client:available', '50')],
+          gl_totals: [line('platform:fees', 'client:available', '50')],
+        },
+      ],
+      /clients are owed 50 USDT, held are 0/,
+    ],
+    [
+      'a payout over more than its entries',
+      [CREDIT, { ...RESERVE, payout_batches: [{ ...PAYOUT, amount: '51' }] }],
+      /is of 51, its entries are 50/,
+    ],
+    [
+      'a payout that begins somewhere else',
+      [CREDIT, { ...RESERVE, payout_batches: [{ ...PAYOUT, from_seq: '1' }] }],
+      /begins at 1/,
+    ],
+    [
+      'a payout whose amount changes',
+      [CREDIT, RESERVE, { payout_batches: [{ ...PAYOUT, amount: '49', revision: '2' }] }],
+      /amount was 50 and is 49/,
+    ],
+    [
+      'a step that the graph does not have',
+      [CREDIT, RESERVE, { payout_batches: [{ ...PAYOUT, state: 'funded', revision: '2' }] }],
+      /from requested to funded/,
+    ],
+    [
+      'a step without a revision',
+      [CREDIT, RESERVE, { payout_batches: [{ ...PAYOUT, state: 'awaiting_funds' }] }],
+      /without a revision/,
+    ],
+    ['a transfer without funds set aside', [{ transfers: [TRANSFER] }], /nothing is set aside/],
+    [
+      'a second transfer of the same',
+      [{ transfers: [TRANSFER] }, { transfers: [{ ...TRANSFER, transfer_id: 't2', attempt: 2 }] }],
+      /transfer t1 of the same is chosen/,
+    ],
+    [
+      'a nonce used twice',
+      [
+        { transfers: [{ ...TRANSFER, state: 'signed', nonce: '0', revision: '2' }] },
+        { transfers: [{ ...TRANSFER, transfer_id: 't2', owner_id: 'p2', nonce: '0' }] },
+      ],
+      /nonce 0 of transfer t1 is used by t2/,
+    ],
+    [
+      'a nonce left out',
+      [
+        { transfers: [{ ...TRANSFER, state: 'signed', nonce: '0', revision: '2' }] },
+        { transfers: [{ ...TRANSFER, transfer_id: 't2', owner_id: 'p2', nonce: '2' }] },
+      ],
+      /nonce 2 comes after 0/,
+    ],
+    [
+      'a gap in the credit batches',
+      [{ credit_batches: [{ partition: 0, number: '2' }] }],
+      /credit batch 2 of partition 0 comes after 0/,
+    ],
+    [
+      'more confirmed than booked',
+      [{ payment_status: [{ client_id: '-1', payment_id: '1', incoming: '1', confirmed: '2', legs: 1 }] }],
+      /2 of 1 is confirmed/,
+    ],
+    [
+      'an event that is written twice',
+      [
+        { outbox: [{ topic: 'payouts', key: '-1', event_id: 'e' }] },
+        { outbox: [{ topic: 'payouts', key: '-1', event_id: 'e' }] },
+      ],
+      /event e of payouts is written twice/,
+    ],
+  ])('sees %s', (_name, commits, wanted) => {
+    expect(watched(...commits).join('\n')).toMatch(wanted);
+  });
+
+  it('sees records that overtake, change or were never committed, and calls under locks', () => {
+    const problems: string[] = [];
+    const watch = new Watch((error) => problems.push(error.message));
+    const event = (event_id: string) => ({ topic: 'payouts', key: '-1', event_id });
+    const append = (id: string, text: string): void =>
+      watch.appended({ topic: 'payouts', key: '-1', value: Buffer.from(text), headers: { 'event-id': id } });
+    watch.committed([commit({ outbox: [event('a'), event('b')] })]);
+    append('b', 'b');
+    append('a', 'a');
+    append('a', 'other');
+    append('c', 'c');
+    watch.called('evm head', true);
+    watch.broadcast('0x00');
+    expect(problems).toEqual([
+      'event b of payouts -1 overtook 1',
+      'event a of payouts has two contents',
+      'event c of payouts is in the log and was never committed',
+      'evm head was called in the middle of a transaction',
+      'signed bytes went out that nobody stored: 0x00',
+    ]);
+    expect(watch.atEnd()).toEqual(['1 events of payouts -1 are not in the log']);
+  });
+});
