@@ -28,7 +28,7 @@ export class Random implements RandomSource {
 
   /** A whole number from min to max, both included. */
   int(min: number, max: number): number {
-    return min + (this.#next() % (max - min + 1));
+    return min + (this.#next() % (Math.floor(max) - min + 1));
   }
 
   chance(probability: number): boolean {
