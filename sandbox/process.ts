@@ -17,6 +17,8 @@ export interface ServiceSpec {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Settings of one start, over `env`; asked at each (tests arm a fail point with it). */
+  readonly envOfStart?: () => Readonly<Record<string, string>>;
   readonly log: string;
   readonly url: string | null;
   /** True when it answers as it should; a throw counts as false. */
@@ -28,6 +30,8 @@ export interface ServiceSpec {
   readonly owner?: { readonly uid: number; readonly gid: number };
   /** Crashes before the first ready that are answered by another try; 0 = the first one fails the start. */
   readonly startRetries: number;
+  /** The pause before each restart instead of a growing one. */
+  readonly restartAfter_ms?: number;
 }
 
 export interface Service {
@@ -149,7 +153,8 @@ class SupervisedChild implements Service {
     this.#crashesInARow = wasHealthy ? 1 : this.#crashesInARow + 1;
     this.#restarts += 1;
     this.#become('restarting');
-    void pause(restartDelay(this.#crashesInARow), this.#stopping.signal).then(() => {
+    const delay_ms = this.#spec.restartAfter_ms ?? restartDelay(this.#crashesInARow);
+    void pause(delay_ms, this.#stopping.signal).then(() => {
       if (!this.#stopping.signal.aborted) this.#launch();
     });
   }
@@ -194,7 +199,7 @@ function spawnChild(spec: ServiceSpec): ChildProcess {
   try {
     return spawn(spec.command, [...spec.args], {
       cwd: spec.cwd,
-      env: { ...spec.env },
+      env: { ...spec.env, ...spec.envOfStart?.() },
       stdio: ['ignore', log, log],
       detached: true,
       ...(spec.owner ?? {}),

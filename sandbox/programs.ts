@@ -1,6 +1,7 @@
 /** Our own programs as child processes: roles, simulators, and commands that run to their end. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { RoleName } from '../schemas/topology.ts';
 import { lastLineOf, runCommand } from './command.ts';
 import { homeLayout } from './home.ts';
 import { CHECKOUT } from './instance.ts';
@@ -17,12 +18,12 @@ export interface ProgramOptions {
 const ENTRY = join(CHECKOUT, 'bin', 'spillway.ts');
 
 /** `spillway run <role>` as a supervised child; `port` is its METRICS_PORT. */
-export function roleSpec(options: ProgramOptions): ServiceSpec {
+export function roleSpec(options: ProgramOptions & { readonly role: RoleName }): ServiceSpec {
   const url = `http://127.0.0.1:${options.port}`;
   return {
     ...common(options),
     kind: 'role',
-    args: [ENTRY, 'run', options.name],
+    args: [ENTRY, 'run', options.role],
     env: { ...options.env, METRICS_PORT: String(options.port), LISTEN_HOST: '127.0.0.1' },
     url,
     isReady: () => answersOk(`${url}/readyz`),

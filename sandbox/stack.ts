@@ -2,7 +2,7 @@
  * The whole embedded stack: servers, schema, topics, simulators, the development chain's money, roles. Used by `up`,
  * by the demo and by tests, each with a home of its own.
  */
-import { ROLE_NAMES } from '../schemas/topology.ts';
+import { ROLE_NAMES, type RoleName } from '../schemas/topology.ts';
 import { publishAddresses, unlinkAddresses } from './addresses.ts';
 import { bookGas, GAS_ETH } from './capital.ts';
 import { defined, type Embeddable, embedded, isConfigured, usableSecrets } from './environment.ts';
@@ -11,6 +11,7 @@ import { homeLayout, makeHome } from './home.ts';
 import { IS_ROOT, ownPaths, type StackAddresses } from './instance.ts';
 import { takeLock } from './lock.ts';
 import { openPortBook } from './port-book.ts';
+import type { ServiceSpec } from './process.ts';
 import { roleSpec, runOwnCommand, simulatorSpec } from './programs.ts';
 import { developmentSecrets } from './secrets.ts';
 import { type ServerContext, type StartedServers, startServers } from './servers.ts';
@@ -35,8 +36,15 @@ export interface StackOptions {
   /** Point `.spillway/` of the checkout at this instance. */
   readonly link?: boolean;
   readonly onEvent?: (event: StackEvent) => void;
+  /** For tests that kill roles all the time: settings of each single start, and restarts without back-off. */
+  readonly killing?: KilledRoles;
   /** Stops the start where it is. */
   readonly signal?: AbortSignal;
+}
+
+export interface KilledRoles {
+  readonly envOfStart: (role: RoleName) => Readonly<Record<string, string>>;
+  readonly restartAfter_ms: number;
 }
 
 export interface Stack {
@@ -47,6 +55,10 @@ export interface Stack {
   services(): ServiceState[];
   /** Sends a signal to a role or server; it is restarted if it ends. */
   kill(name: string, signal: NodeJS.Signals): void;
+  /** Starts another process of a role under a service name of its own; resolves when it is ready. */
+  launchSecond(role: RoleName, name: string): Promise<void>;
+  /** Stops one service for good. */
+  stopService(name: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -141,6 +153,11 @@ async function bringUp(
     service: (name) => supervisor.service(name).state(),
     services: () => supervisor.states(),
     kill: (name, signal) => supervisor.service(name).kill(signal),
+    async launchSecond(role, name) {
+      const metricsPort = await port(`${name}-metrics`);
+      await supervisor.launch(roleSpec({ role, name, home: options.home, port: metricsPort, env }));
+    },
+    stopService: (name) => supervisor.service(name).stop(),
     stop,
   };
 }
@@ -232,17 +249,24 @@ async function startSimulators(context: Context, wanted: ReadonlySet<Embeddable>
 }
 
 async function startRoles(context: Context): Promise<void> {
-  const { env, home, supervisor } = context;
+  const { env, home, supervisor, options } = context;
   const layout = homeLayout(home);
+  const { killing } = options;
   env.GATEWAY_PORT ??= String(await context.port('gateway'));
   env.PUBLIC_URL ??= `http://127.0.0.1:${env.GATEWAY_PORT}`;
   writeWhole(layout.settings, formatEnv(ownSettings(env)), 0o600);
   await Promise.all(
     ROLE_NAMES.map(async (name) => {
       const port = await context.port(`${name}-metrics`);
-      await supervisor.launch(roleSpec({ name, home, port, env }));
+      const spec = roleSpec({ role: name, name, home, port, env });
+      await supervisor.launch(killing ? killedSpec(spec, name, killing) : spec);
     }),
   );
+}
+
+function killedSpec(spec: ServiceSpec, role: RoleName, killing: KilledRoles): ServiceSpec {
+  const { restartAfter_ms, envOfStart } = killing;
+  return { ...spec, restartAfter_ms, envOfStart: () => envOfStart(role) };
 }
 
 /** Settings that this process did not have from outside: what another command needs to talk to this stack. */

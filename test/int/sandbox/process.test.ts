@@ -79,6 +79,28 @@ test('a crashed child is started again, a stopped one is not', async () => {
   expect(seen.map((state) => state.status)).toContain('restarting');
 });
 
+test('each start may have settings of its own, and a restart need not wait', async () => {
+  const starts: string[] = [];
+  const script = `console.log("start " + process.env.NUMBER); ${STAY}`;
+  const envOfStart = () => {
+    starts.push(String(starts.length + 1));
+    return { NUMBER: starts.at(-1)! };
+  };
+  const service = createService(spec(script, { envOfStart, restartAfter_ms: 0 }), () => undefined);
+  await service.start();
+  for (const restarts of [1, 2, 3]) {
+    service.kill('SIGKILL');
+    const isBack = () => service.state().restarts === restarts && service.state().process !== null;
+    // With back-off the third would begin after 3.5 s.
+    expect(await until(isBack, 3_000)).toBe(true);
+  }
+  expect(await until(() => (readIfThere(join(folder, 'child.log')) ?? '').includes('start 4'), 5_000)).toBe(
+    true,
+  );
+  expect(starts).toEqual(['1', '2', '3', '4']);
+  await service.stop();
+});
+
 test('a role may crash at its start as often as it may be retried', async () => {
   const counter = join(folder, 'count');
   writeFileSync(counter, '');
