@@ -89,7 +89,7 @@ const HEARTBEAT_MS = 3_000;
 const HEARTBEAT_TRY_MS = 1_000;
 /** A long poll that finds nothing; also how long a stop may wait for it. */
 const FETCH_WAIT_MS = 500;
-const LAG_COMMIT_MS = 5_000;
+const COMMIT_LEFT_MS = 5_000;
 const STALLED_MS = 60_000;
 
 const REJOIN_ERRORS = [
@@ -114,8 +114,8 @@ class GroupConsumer implements RunningConsumer {
   /** Ends waiting between two tries of a batch; a try under way is finished. */
   readonly #stopping = new AbortController();
   #lastCycleAt: number;
-  #lagCommitAt = 0;
-  readonly #lagCommitted = new Map<number, string>();
+  #commitLeftAt = 0;
+  readonly #committed = new Map<number, string>();
 
   constructor(options: ConsumerOptions, driver: PartitionDriver, admin = options.kafka.admin()) {
     this.#options = options;
@@ -149,7 +149,7 @@ class GroupConsumer implements RunningConsumer {
     });
     this.#consumer.on(events.FETCH, () => {
       this.#cycled();
-      return this.#commitForLagTools();
+      return this.#commitLeft();
     });
     this.#consumer.on(events.CRASH, ({ payload }) => this.#fatal(payload.error));
     await this.#admin.connect();
@@ -309,33 +309,34 @@ class GroupConsumer implements RunningConsumer {
     try {
       const partitions = [{ partition, offset: next.toString() }];
       await payload.commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
+      this.#committed.set(partition, next.toString());
     } catch (error) {
       if (isRejoin(error)) throw error;
-      // Never ahead of what is durable; the next batch commits more, and what is repeated is absorbed.
+      // Never ahead of what is durable; it is made up for, and what is repeated until then is absorbed.
       this.#options.log.warn({ kind: 'retry', err: error, topic, partition }, 'offset not committed');
     }
   }
 
-  /** Nothing depends on these offsets: one try every few seconds, and none in the way of a batch. */
-  async #commitForLagTools(): Promise<void> {
+  /**
+   * Commits what is processed and not yet committed: all of it where only lag tools look at it; otherwise what a failed
+   * commit or a rebalance left, which no later batch may make up for. One try every few seconds, in nobody's way.
+   */
+  async #commitLeft(): Promise<void> {
     const { topic, log } = this.#options;
     const now = performance.now();
-    if (this.#driver.commitsToKafka !== 'for lag tools' || this.#ended) return;
-    if (now - this.#lagCommitAt < LAG_COMMIT_MS) return;
-    this.#lagCommitAt = now;
-    const moved = [...this.#driver.heldPartitions()].flatMap((partition) => {
+    if (!this.ready() || now - this.#commitLeftAt < COMMIT_LEFT_MS) return;
+    this.#commitLeftAt = now;
+    const moved = [...this.#driver.movedPartitions()].flatMap((partition) => {
       const offset = this.#driver.nextOffset(partition)?.toString();
-      return offset === undefined || offset === this.#lagCommitted.get(partition)
-        ? []
-        : [{ partition, offset }];
+      return offset === undefined || offset === this.#committed.get(partition) ? [] : [{ partition, offset }];
     });
     if (moved.length === 0) return;
     failPoint('batch.before_kafka_commit');
     try {
       await this.#consumer.commitOffsets(moved.map((one) => ({ topic, ...one })));
-      for (const { partition, offset } of moved) this.#lagCommitted.set(partition, offset);
+      for (const { partition, offset } of moved) this.#committed.set(partition, offset);
     } catch (error) {
-      log.debug({ err: error, topic }, 'offsets for lag tools not committed');
+      log.debug({ err: error, topic }, 'processed offsets not committed');
     }
   }
 }

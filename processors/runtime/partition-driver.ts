@@ -22,7 +22,8 @@ export interface PartitionDriver {
   process(batch: Batch, signal: AbortSignal): Promise<Outcome>;
   /** Offset of the first record not yet processed, or null when the partition is not held. */
   nextOffset(partition: number): bigint | null;
-  heldPartitions(): Iterable<number>;
+  /** Held partitions whose position Kafka may not know. */
+  movedPartitions(): Iterable<number>;
   /** The group was joined anew: nothing is held until it is taken over again. */
   forget(): void;
 }

@@ -117,7 +117,7 @@ export class StatefulDriver implements PartitionDriver {
     return this.#held.get(partition)?.nextOffset ?? null;
   }
 
-  heldPartitions(): Iterable<number> {
+  movedPartitions(): Iterable<number> {
     return this.#held.keys();
   }
 

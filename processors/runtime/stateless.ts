@@ -24,7 +24,9 @@ export interface StatelessOptions {
 export class StatelessDriver implements PartitionDriver {
   readonly commitsToKafka = 'as truth';
   readonly #options: StatelessOptions;
+  /** Lower bounds of where to read on, also of partitions that another member has meanwhile. */
   readonly #next = new Map<number, bigint>();
+  #moved = new Set<number>();
 
   constructor(options: StatelessOptions) {
     this.#options = options;
@@ -55,17 +57,20 @@ export class StatelessDriver implements PartitionDriver {
     for (const partition of partitions) {
       const log = bounds.get(partition);
       if (!log) throw new Halted('position_outside_log', topic, partition, 'the log has no such partition');
-      const nextOffset = highest(offsets.get(partition), this.#next.get(partition)) ?? log.start;
+      const [known, own] = [offsets.get(partition), this.#next.get(partition)];
+      const nextOffset = highest(known, own) ?? log.start;
       const decision = decideTakeover({ nextOffset, lastEventId: null }, log);
       if (decision.kind === 'halt') throw new Halted(decision.reason, topic, partition, decision.detail);
       this.#next.set(partition, decision.seek);
+      // What this process did before it had to join again, and could not commit.
+      if (own !== undefined && (known === undefined || own > known)) this.#moved.add(partition);
       seeks.set(partition, decision.seek);
     }
     return seeks;
   }
 
   async process(batch: Batch, signal: AbortSignal): Promise<Outcome> {
-    const next = this.#next.get(batch.partition);
+    const [next, moved] = [this.#next.get(batch.partition), this.#moved];
     if (next === undefined) return 'fenced';
     const admission = admit(
       next,
@@ -85,6 +90,7 @@ export class StatelessDriver implements PartitionDriver {
       onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'batch is tried again'),
     });
     this.#next.set(batch.partition, records.at(-1)!.offset + 1n);
+    moved.add(batch.partition);
     return 'done';
   }
 
@@ -92,12 +98,14 @@ export class StatelessDriver implements PartitionDriver {
     return this.#next.get(partition) ?? null;
   }
 
-  heldPartitions(): Iterable<number> {
-    return this.#next.keys();
+  movedPartitions(): Iterable<number> {
+    return this.#moved;
   }
 
-  /** What was read before stays known, as a lower bound. */
-  forget(): void {}
+  forget(): void {
+    // A batch of the old membership that ends later finds the old set: the partition may be somebody else's by then.
+    this.#moved = new Set();
+  }
 }
 
 function highest(a: bigint | undefined, b: bigint | undefined): bigint | undefined {

@@ -1,10 +1,16 @@
 /** Stateless consumers: the committed Kafka offset follows what was acknowledged, and is never reset silently. */
+import { connect } from 'node:net';
+import { Kafka, logLevel } from 'kafkajs';
 import { Registry } from 'prom-client';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { systemClock } from '../../../processors/runtime/clock.ts';
 import { type RunningConsumer, runStateless } from '../../../processors/runtime/consumer.ts';
 import type { Batch } from '../../../processors/runtime/log-record.ts';
 import { createTopic, freshName, log, produce, testKafka, until } from './support.ts';
+import { startProxy } from './tcp-proxy.ts';
+
+/** Its number in Kafka's protocol. */
+const OFFSET_COMMIT = 8;
 
 const kafka = testKafka();
 let topic: string;
@@ -22,9 +28,12 @@ afterEach(async () => {
   await Promise.all(running.map((consumer) => consumer.stop()));
 });
 
-async function start(handler: (batch: Batch) => Promise<void>): Promise<RunningConsumer> {
+async function start(
+  handler: (batch: Batch) => Promise<void>,
+  kafkaOfConsumer = testKafka(),
+): Promise<RunningConsumer> {
   const consumer = await runStateless({
-    kafka: testKafka(),
+    kafka: kafkaOfConsumer,
     registry: new Registry(),
     log,
     clock: systemClock,
@@ -64,6 +73,38 @@ test('commits after the output is acknowledged; a restart goes on there', async 
   await start(handler);
   await until('the commit', async () => (await committed()) === '150');
   expect(out).toEqual(Array.from({ length: 150 }, (_, index) => `v${index}`));
+});
+
+test('a commit that fails is made up for, also when no more records come', async () => {
+  const [host, port] = inject('servers').kafka.split(':');
+  const proxy = await startProxy(host!, Number(port));
+  try {
+    const through = new Kafka({
+      brokers: [`127.0.0.1:${proxy.port}`],
+      logLevel: logLevel.NOTHING,
+      socketFactory: ({ onConnect }) => connect({ host: '127.0.0.1', port: proxy.port }, onConnect),
+    });
+    let refuses = true;
+    let refused = 0;
+    proxy.cutWhen = (direction, chunk) => {
+      const isCommit =
+        direction === 'request' && chunk.length >= 12 && chunk.readInt16BE(4) === OFFSET_COMMIT;
+      if (isCommit && refuses) refused += 1;
+      return isCommit && refuses;
+    };
+    let seen = 0;
+    await produce(kafka, topic, numbered(0, 3));
+    await start(async (batch) => {
+      seen += batch.records.length;
+    }, through);
+    await until('records seen and their commit refused', () => seen >= 3 && refused > 0);
+    refuses = false;
+    await until('the commit', async () => (await committed()) === '3');
+    expect(fatal).toEqual([]);
+  } finally {
+    await Promise.all(running.splice(0).map((consumer) => consumer.stop()));
+    await proxy.close();
+  }
 });
 
 test('an output that is not acknowledged is tried again, then the process ends with nothing committed', async () => {
