@@ -1,7 +1,7 @@
 /** What the runtime's tests share: waiting for a condition, topics and records of their own, a quiet log. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Kafka, Partitioners } from 'kafkajs';
+import { type Admin, type Kafka, Partitioners } from 'kafkajs';
 import { inject } from 'vitest';
 import { createKafka } from '../../../processors/runtime/kafka.ts';
 import { createLogger } from '../../../processors/runtime/logger.ts';
@@ -41,13 +41,25 @@ export async function createTopic(kafka: Kafka, numPartitions: number): Promise<
   await admin.connect();
   try {
     await admin.createTopics({
-      waitForLeaders: true,
+      waitForLeaders: false,
       topics: [{ topic, numPartitions, replicationFactor: 1 }],
     });
+    // kafkajs' own wait fails when the broker, busy, has not heard of the topic yet.
+    await until(`leaders of ${topic}`, () => hasLeaders(admin, topic, numPartitions));
   } finally {
     await admin.disconnect();
   }
   return topic;
+}
+
+async function hasLeaders(admin: Admin, topic: string, partitions: number): Promise<boolean> {
+  try {
+    const [found] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics;
+    return found?.partitions.length === partitions && found.partitions.every(({ leader }) => leader >= 0);
+  } catch (error) {
+    if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+    return false;
+  }
 }
 
 export interface PlainRecord {
