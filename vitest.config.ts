@@ -1,4 +1,4 @@
-/** Four suites: `unit` (pure, parallel), `sim` (the simulation itself), `int` (one set of real servers, one file at a time), `e2e` (the whole flow). */
+/** Five suites: `unit` (pure, parallel), `sim` (the simulation itself), `int` (one set of real servers, one file at a time), `e2e` (the whole flow), `chaos` (killed for real). */
 import { defineConfig } from 'vitest/config';
 
 const common = {
@@ -43,6 +43,15 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 300_000,
+        },
+      },
+      {
+        test: {
+          ...common,
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          // The whole run is in the hook of its one file.
+          hookTimeout: 1_200_000,
         },
       },
     ],

@@ -28,7 +28,17 @@ const SUITES: readonly Suite[] = [
   { name: 'simulation', chosenBy: ['sim'], run: simulation },
   { name: 'sim', chosenBy: ['sim'], run: () => vitest('sim') },
   { name: 'e2e', chosenBy: ['e2e'], run: () => vitest('e2e') },
+  { name: 'chaos', chosenBy: ['chaos'], run: () => vitest('chaos') },
 ];
+
+export interface LongChaos {
+  readonly minutes: number;
+  readonly seed: string | undefined;
+  /** File of the report; without one it is printed. */
+  readonly report: string | undefined;
+  /** What a reader of the report must know of the machine. */
+  readonly remarks: string | undefined;
+}
 
 /**
  * Runs the chosen suites to their end, a failure of one does not keep the next from running.
@@ -49,6 +59,17 @@ export async function runSuites(choice: string): Promise<number> {
   }
   console.log(`${total.passed} passed, ${total.failed} failed`);
   return total.failed > 0 ? 1 : 0;
+}
+
+/** Random rounds of every fault until the time is over, then the report. @returns the exit code */
+export async function runLongChaos({ minutes, ...rest }: LongChaos): Promise<number> {
+  const given = Object.entries(rest).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`, value],
+  );
+  const entry = join(CHECKOUT, 'test', 'chaos', 'main.ts');
+  const { passed, failed } = await check(process.execPath, [entry, '--minutes', String(minutes), ...given]);
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 ? 1 : 0;
 }
 
 async function check(command: string, args: readonly string[]): Promise<Count> {

@@ -1,18 +1,43 @@
 /** `spillway test`: everything that CI runs, one suite after the other. */
 import { Argument, type Command } from 'commander';
 
+import { UsageError } from '../usage-error.ts';
+
+interface TestFlags {
+  readonly minutes?: string;
+  readonly seed?: string;
+  readonly report?: string;
+  readonly remarks?: string;
+}
+
+const SUITES = ['unit', 'int', 'e2e', 'sim', 'chaos', 'all'];
+
 /** Adds the command. */
 export function register(program: Command): void {
   program
     .command('test')
     .description(
-      'types, style, unit, integration and whole-flow tests, simulation; the last line has the sum',
+      'types, style, unit, integration and whole-flow tests, simulation, killed processes; the last line has the sum',
     )
-    .addArgument(
-      new Argument('[suite]', 'only this one').choices(['unit', 'int', 'e2e', 'sim', 'all']).default('all'),
-    )
-    .action(async (suite: string) => {
-      const { runSuites } = await import('../test-suites.ts');
-      process.exitCode = await runSuites(suite);
-    });
+    .addArgument(new Argument('[suite]', 'only this one').choices(SUITES).default('all'))
+    .option('--minutes <n>', 'with chaos: the long form, random rounds for about this long')
+    .option('--seed <seed>', 'with --minutes: what the rounds are drawn from')
+    .option('--report <file>', 'with --minutes: where the report goes; default: printed')
+    .option('--remarks <text>', 'with --minutes: one sentence about the machine for the report')
+    .action(run);
+}
+
+async function run(suite: string, flags: TestFlags): Promise<void> {
+  const { minutes, seed, report, remarks } = flags;
+  const { runLongChaos, runSuites } = await import('../test-suites.ts');
+  if (minutes === undefined) {
+    if (seed ?? report ?? remarks) throw new UsageError('--seed, --report and --remarks need --minutes');
+    process.exitCode = await runSuites(suite);
+    return;
+  }
+  if (suite !== 'chaos') throw new UsageError('--minutes is for `test chaos`');
+  if (!/^[1-9]\d{0,3}$/.test(minutes)) {
+    throw new UsageError(`--minutes is a whole number from 1, not ${minutes}`);
+  }
+  process.exitCode = await runLongChaos({ minutes: Number.parseInt(minutes, 10), seed, report, remarks });
 }

@@ -1,5 +1,5 @@
 /** Raw rows for the second bookkeeper, read with its own SQL: nothing of ledger/ takes part in the judgement. */
-import type { PgliteDatabase } from '../database.ts';
+import type { Db } from '../../../ledger/db.ts';
 
 export interface Leg {
   readonly client_id: bigint;
@@ -98,7 +98,7 @@ export interface Books {
   readonly unused: readonly { asset: string; amount: string }[];
 }
 
-export async function readBooks(db: PgliteDatabase): Promise<Books> {
+export async function readBooks(db: Db): Promise<Books> {
   const all = <R>(text: string): Promise<R[]> => db.query<R>(text);
   return {
     clients: await all('SELECT * FROM clients ORDER BY client_id'),
