@@ -15,6 +15,8 @@ interface Suite {
   readonly name: string;
   /** The arguments of `spillway test`, besides `all`, that select it. */
   readonly chosenBy: readonly string[];
+  /** Runs only when it is named, not with `all`. */
+  readonly onDemand?: boolean;
   readonly run: () => Promise<Count>;
 }
 
@@ -29,6 +31,7 @@ const SUITES: readonly Suite[] = [
   { name: 'sim', chosenBy: ['sim'], run: () => vitest('sim') },
   { name: 'e2e', chosenBy: ['e2e'], run: () => vitest('e2e') },
   { name: 'chaos', chosenBy: ['chaos'], run: () => vitest('chaos') },
+  { name: 'mutation', chosenBy: ['mutation'], onDemand: true, run: mutation },
 ];
 
 export interface LongChaos {
@@ -45,7 +48,9 @@ export interface LongChaos {
  * @returns the exit code: 1 when anything failed
  */
 export async function runSuites(choice: string): Promise<number> {
-  const chosen = SUITES.filter((suite) => choice === 'all' || suite.chosenBy.includes(choice));
+  const chosen = SUITES.filter((suite) =>
+    choice === 'all' ? suite.onDemand !== true : suite.chosenBy.includes(choice),
+  );
   const total = { passed: 0, failed: 0 };
   for (const suite of chosen) {
     const started = performance.now();
@@ -80,6 +85,11 @@ async function check(command: string, args: readonly string[]): Promise<Count> {
 function simulation(): Promise<Count> {
   const entry = join(CHECKOUT, 'bin', 'spillway.ts');
   return check(process.execPath, [entry, 'sim', '--seed', '1', '--runs', '30']);
+}
+
+/** Half an hour: each group of docs/mutation.md after the other. */
+function mutation(): Promise<Count> {
+  return check(process.execPath, [join(CHECKOUT, 'test', 'mutation', 'main.ts')]);
 }
 
 interface VitestReport {

@@ -10,7 +10,8 @@ interface TestFlags {
   readonly remarks?: string;
 }
 
-const SUITES = ['unit', 'int', 'e2e', 'sim', 'chaos', 'all'];
+/** `mutation` runs only when it is named. */
+const SUITES = ['unit', 'int', 'e2e', 'sim', 'chaos', 'mutation', 'all'];
 
 /** Adds the command. */
 export function register(program: Command): void {

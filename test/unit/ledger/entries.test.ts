@@ -68,6 +68,12 @@ describe('taking a range', () => {
     );
   });
 
+  it('refuses a balance that no open entry explains', () => {
+    expect(() => takeRange(accountRow('USDT', { available: 5n, last_seq: 4n, paid_seq: 4n }))).toThrow(
+      'nothing to pay out',
+    );
+  });
+
   it('reserved never goes below zero', () => {
     const account = accountRow('USDT', { reserved: 10n });
     expect(settleReserved(account, 10n).reserved).toBe(0n);

@@ -48,6 +48,15 @@ describe('text', () => {
     },
   );
 
+  it('takes 200 digits and refuses more, so that no text costs much', () => {
+    const long = '9'.repeat(200);
+    expect(parseUnits(long, 0)).toBe(BigInt(long));
+    expect(parseUnits('1e200', 0)).toBe(10n ** 200n);
+    expect(parseUnits('0e-200', 0)).toBe(0n);
+    for (const text of [`${long}9`, '1e201', '0e-201', `0.${'0'.repeat(200)}`])
+      expect(() => parseUnits(text, 0), text).toThrow(new MoneyError('number too long'));
+  });
+
   it('formats zero and signs', () => {
     expect([formatUnits(0n, 6), formatUnits(-1n, 6), formatUnits(48_500_000n, 6)]).toEqual([
       '0',
@@ -90,6 +99,28 @@ describe('arithmetic', () => {
     expect(feeOf(parseMoney('USDT', '50'), 300)).toEqual(parseMoney('USDT', '1.5'));
     for (const bps of [-1, 2_001, 1.5, Number.NaN])
       expect(() => feeOf(money('ETH', 1n), bps)).toThrow('out of bounds');
+  });
+
+  it('the bounds of a fee are fees, and nothing has no fee', () => {
+    expect(feeOf(money('USDT', 10_000n), 0).minor).toBe(0n);
+    expect(feeOf(money('USDT', 10_000n), 2_000).minor).toBe(2_000n);
+    expect(feeOf(money('USDT', 0n), 300)).toEqual(money('USDT', 0n));
+    expect(() => feeOf(money('USDT', -1n), 300)).toThrow(MoneyError);
+  });
+
+  it('conversion goes both ways, between assets of more, fewer and equal decimals; less than nothing is refused', () => {
+    expect(convertFloor(parseMoney('USDT', '50'), new Rate('0.00025'), 'ETH')).toEqual(
+      parseMoney('ETH', '0.0125'),
+    );
+    expect(convertFloor(money('USDT', 7n), new Rate('1.5'), 'USDT').minor).toBe(10n);
+    expect(convertFloor(money('ETH', 0n), new Rate('4000'), 'USDT').minor).toBe(0n);
+    expect(() => convertFloor(money('ETH', -1n), new Rate('4000'), 'USDT')).toThrow(MoneyError);
+  });
+
+  it('rates keep 60 digits, round towards zero and are never printed with an exponent', () => {
+    expect(new Rate(2).div(3).toFixed()).toBe(`0.${'6'.repeat(60)}`);
+    expect(new Rate('1e-30').toString()).toBe(`0.${'0'.repeat(29)}1`);
+    expect(new Rate('1e30').toString()).toBe(`1${'0'.repeat(30)}`);
   });
 
   it('conversion floors once at the minor unit of the target [failure 18]', () => {
