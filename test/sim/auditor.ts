@@ -2,6 +2,7 @@
 import { auditAccounts } from './audit/accounts.ts';
 import { readBooks } from './audit/books.ts';
 import { auditOutside } from './audit/outside.ts';
+import { checkAll } from './audit/own-checks.ts';
 import { auditPayments } from './audit/payments.ts';
 import { auditTopics } from './audit/topics.ts';
 import type { World } from './world.ts';
@@ -15,5 +16,6 @@ export async function audit(world: World): Promise<string[]> {
     ...auditOutside(world, books),
     ...auditTopics(world, books),
     ...world.watch.atEnd(),
+    ...(await checkAll(world)),
   ];
 }

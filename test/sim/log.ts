@@ -58,6 +58,11 @@ export class SimLog {
     return this.#partitions(topic).flat();
   }
 
+  /** The same of one partition. */
+  whole(topic: TopicName, partition: number): readonly LogRecord[] {
+    return this.#partitions(topic)[partition] ?? [];
+  }
+
   bounds(topic: TopicName): Map<number, LogBounds> {
     return new Map(
       this.#partitions(topic).map((records, index) => [

@@ -16,6 +16,8 @@ import { conversionKind, treasuryKind } from '../../../processors/settle/wiring-
 import { payoutKind } from '../../../processors/split/wiring.ts';
 import { policyOf } from '../../../processors/swap/policy.ts';
 import { TOPIC, TOPICS } from '../../../schemas/topology.ts';
+import { checkLedger } from '../audit/own-checks.ts';
+import { InvariantBroken } from '../audit/watch.ts';
 import { SimProcess } from '../engine.ts';
 import { linked, type Service } from '../links.ts';
 import { PublishUnknown } from '../log.ts';
@@ -179,7 +181,20 @@ export function startProcesses(world: World, wire: Wire): void {
     engine.spawn(new SimProcess('world'), name, run);
   }
   engine.spawn(new SimProcess('owners'), 'owners', () => runOwners(world));
+  engine.spawn(new SimProcess('world'), 'checks', () => checkNowAndThen(world));
   startWorld(world, wire);
+}
+
+const CHECK_MS = [60_000, 130_000] as const;
+
+/** The ledger's own checks while everything is under way: they hold after every commit. */
+async function checkNowAndThen(world: World): Promise<void> {
+  const { engine } = world;
+  while (!engine.faults.quiet) {
+    await engine.sleep(engine.random.int(...CHECK_MS));
+    const problems = await checkLedger(world);
+    if (problems.length > 0) engine.fail(new InvariantBroken(problems.join('\n')));
+  }
 }
 
 /** Errors with which a process may end: its supervisor starts it again. */
