@@ -8,6 +8,7 @@ interface SimFlags {
   readonly trace?: boolean;
   readonly faults: string;
   readonly json?: boolean;
+  readonly workers?: string;
 }
 
 export function register(program: Command): void {
@@ -18,6 +19,7 @@ export function register(program: Command): void {
     .option('--runs <n>', 'how many seeds, counted up from the first', '1')
     .option('--trace', 'print one line per step')
     .option('--faults <list>', 'only these faults, by name with commas; all or none', 'all')
+    .option('--workers <n>', 'worker processes; as many as there are cores')
     .option('--json', 'print one JSON object per run')
     .action(run);
 }
@@ -34,9 +36,16 @@ async function run(flags: SimFlags): Promise<void> {
     faults: flags.faults,
     trace: flags.trace === true,
     json: flags.json === true,
+    workers: flags.workers === undefined ? undefined : whole('--workers', flags.workers),
     print: (line: string) => console.log(line),
+    progress: process.stderr.isTTY ? showProgress : undefined,
   });
   process.exitCode = passed ? 0 : 1;
+}
+
+/** On a terminal: a line that the next one replaces. */
+function showProgress(line: string): void {
+  process.stderr.write(`\r\x1b[K${line}\r`);
 }
 
 function whole(name: string, text: string): number {

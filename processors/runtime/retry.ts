@@ -4,6 +4,14 @@
  */
 import { setTimeout as pause } from 'node:timers/promises';
 
+/** Time as waiting needs it; the simulation has its own. */
+export interface RetryTime {
+  /** Milliseconds that only go forward. */
+  readonly elapsed: () => number;
+  /** @throws the signal's reason when it is aborted meanwhile */
+  readonly pause: (ms: number, signal?: AbortSignal) => Promise<void>;
+}
+
 export interface RetryOptions {
   /** How long to go on, in milliseconds; 30,000. */
   readonly forMs?: number;
@@ -14,23 +22,28 @@ export interface RetryOptions {
   /** Stops between two tries; its reason is thrown. */
   readonly signal?: AbortSignal;
   readonly onRetry?: (error: unknown, attempt: number) => void;
+  /** The machine's, unless another is given. */
+  readonly time?: RetryTime;
 }
 
 const FOR_MS = 30_000;
 const FIRST_MS = 50;
 const MAX_MS = 2_000;
 
+const REAL: RetryTime = { elapsed: () => performance.now(), pause: interruptible };
+
 export async function retry<T>(work: () => Promise<T>, options: RetryOptions): Promise<T> {
-  const until = performance.now() + (options.forMs ?? FOR_MS);
+  const time = options.time ?? REAL;
+  const until = time.elapsed() + (options.forMs ?? FOR_MS);
   for (let attempt = 1; ; attempt += 1) {
     options.signal?.throwIfAborted();
     try {
       return await work();
     } catch (error) {
-      if (options.isFinal(error) || performance.now() >= until) throw error;
+      if (options.isFinal(error) || time.elapsed() >= until) throw error;
       options.onRetry?.(error, attempt);
     }
-    await interruptible(
+    await time.pause(
       Math.min((options.firstMs ?? FIRST_MS) * 2 ** Math.min(attempt - 1, 10), MAX_MS),
       options.signal,
     );

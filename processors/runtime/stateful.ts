@@ -13,7 +13,7 @@ import { failPoint } from './fail-point.ts';
 import { type Batch, eventIdOf, type LogRecord } from './log-record.ts';
 import type { Log } from './logger.ts';
 import type { LogBoundsOf, Outcome, PartitionDriver } from './partition-driver.ts';
-import { retry } from './retry.ts';
+import { type RetryTime, retry } from './retry.ts';
 import {
   admit,
   compareLast,
@@ -43,8 +43,8 @@ export interface StatefulOptions {
   readonly handler: StatefulHandler;
   /** How long a batch is tried again while the infrastructure fails, before the process exits; 30,000 ms. */
   readonly retryForMs?: number;
-  /** The first pause between two tries, doubled each time; 50 ms. The simulation does not wait in real time. */
-  readonly retryFirstMs?: number;
+  /** In which the pauses between two tries pass; the machine's unless given. */
+  readonly retryTime?: RetryTime;
 }
 
 interface Held {
@@ -190,7 +190,7 @@ export class StatefulDriver implements PartitionDriver {
     signal: AbortSignal,
     work: () => Promise<void>,
   ): Promise<void> {
-    const { db, log, retryForMs, retryFirstMs } = this.#options;
+    const { db, log, retryForMs, retryTime } = this.#options;
     const attempt = async () => {
       failPoint('batch.before_claim');
       try {
@@ -203,7 +203,7 @@ export class StatefulDriver implements PartitionDriver {
     };
     await retry(attempt, {
       ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
-      ...(retryFirstMs === undefined ? {} : { firstMs: retryFirstMs }),
+      ...(retryTime === undefined ? {} : { time: retryTime }),
       signal,
       isFinal: (error) => error instanceof Fenced || error instanceof Halted || errorClass(error) === 'data',
       onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'batch is tried again'),

@@ -5,7 +5,7 @@
 import type { Batch } from './log-record.ts';
 import type { Log } from './logger.ts';
 import type { LogBoundsOf, Outcome, PartitionDriver } from './partition-driver.ts';
-import { retry } from './retry.ts';
+import { type RetryTime, retry } from './retry.ts';
 import { admit, decideTakeover, Halted } from './takeover.ts';
 
 export interface StatelessOptions {
@@ -17,8 +17,8 @@ export interface StatelessOptions {
   readonly handler: (batch: Batch) => Promise<void>;
   /** How long a batch is tried again before the process exits; 30,000 ms. */
   readonly retryForMs?: number;
-  /** The first pause between two tries, doubled each time; 50 ms. The simulation does not wait in real time. */
-  readonly retryFirstMs?: number;
+  /** In which the pauses between two tries pass; the machine's unless given. */
+  readonly retryTime?: RetryTime;
 }
 
 export class StatelessDriver implements PartitionDriver {
@@ -37,11 +37,11 @@ export class StatelessDriver implements PartitionDriver {
    * a word, and what was processed would look like never read.
    */
   async remember(): Promise<void> {
-    const { committed, log, retryForMs, retryFirstMs } = this.#options;
+    const { committed, log, retryForMs, retryTime } = this.#options;
     // A broker that has only just started does not know yet who coordinates the group.
     const offsets = await retry(committed, {
       ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
-      ...(retryFirstMs === undefined ? {} : { firstMs: retryFirstMs }),
+      ...(retryTime === undefined ? {} : { time: retryTime }),
       isFinal: (error) => (error as { retriable?: boolean }).retriable !== true,
       onRetry: (error, count) =>
         log.warn({ kind: 'retry', err: error, count }, 'committed offsets are asked again'),
@@ -81,10 +81,10 @@ export class StatelessDriver implements PartitionDriver {
       throw new Halted('position_outside_log', batch.topic, batch.partition, admission.detail);
     }
     const records = batch.records.slice(admission.skip);
-    const { handler, log, retryForMs, retryFirstMs } = this.#options;
+    const { handler, log, retryForMs, retryTime } = this.#options;
     await retry(() => handler({ ...batch, records }), {
       ...(retryForMs === undefined ? {} : { forMs: retryForMs }),
-      ...(retryFirstMs === undefined ? {} : { firstMs: retryFirstMs }),
+      ...(retryTime === undefined ? {} : { time: retryTime }),
       signal,
       isFinal: (error) => error instanceof Halted,
       onRetry: (error, count) => log.warn({ kind: 'retry', err: error, count }, 'batch is tried again'),

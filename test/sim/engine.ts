@@ -27,8 +27,10 @@ interface Waiting {
   readonly task: Task;
   readonly label: string;
   /** Virtual milliseconds. */
-  readonly at: number;
+  at: number;
   readonly resume: () => void;
+  /** Bells that end the wait early. */
+  hears: (bell: string) => boolean;
 }
 
 /** Never continues: what a killed process awaits. */
@@ -44,6 +46,14 @@ export interface EngineOptions {
 }
 
 const STALL_MS = [20_000, 90_000] as const;
+
+/** How soon a bell is heard, and how often it is not. */
+const HEARD_MS = [0, 3_000] as const;
+const UNHEARD = 0.05;
+
+function deaf(): boolean {
+  return false;
+}
 
 export class Engine {
   readonly clock = new VirtualClock();
@@ -90,16 +100,16 @@ export class Engine {
         },
       );
     };
-    this.#waiting.push({ task, label: 'start', at: this.clock.elapsed, resume: begin });
+    this.#waiting.push({ task, label: 'start', at: this.clock.elapsed, resume: begin, hears: deaf });
   }
 
   /** The next step of the task that runs now. */
-  turn(label: string, afterMs = 0): Promise<void> {
+  turn(label: string, afterMs = 0, hears: (bell: string) => boolean = deaf): Promise<void> {
     const task = this.#running;
     if (!task) throw new Error(`a step outside of any task: ${label}`);
     if (!task.process.alive) return never();
     return new Promise<void>((resume) => {
-      this.#waiting.push({ task, label, at: this.clock.elapsed + afterMs, resume });
+      this.#waiting.push({ task, label, at: this.clock.elapsed + afterMs, resume, hears });
       this.#parked();
     });
   }
@@ -109,8 +119,17 @@ export class Engine {
     return this.#running?.process.name ?? null;
   }
 
-  sleep(ms: number): Promise<void> {
-    return this.turn('wake', ms);
+  /** @param hears bells that end the sleep early; most are heard, not all: nobody may count on one */
+  sleep(ms: number, hears?: (bell: string) => boolean): Promise<void> {
+    return this.turn('wake', ms, hears);
+  }
+
+  /** There is something new: a notification of the database, a record in a partition, a request on the wire. */
+  ring(bell: string): void {
+    for (const waiting of this.#waiting) {
+      if (!waiting.hears(bell) || this.random.chance(UNHEARD)) continue;
+      waiting.at = Math.min(waiting.at, this.clock.elapsed + this.random.int(...HEARD_MS));
+    }
   }
 
   /** Ends the running task's process here and now; the caller never continues. */
@@ -158,12 +177,9 @@ export class Engine {
 
   #choose(): Waiting | undefined {
     if (this.#waiting.length === 0) return undefined;
-    let ready = this.#waiting.filter((waiting) => waiting.at <= this.clock.elapsed);
-    if (ready.length === 0) {
-      this.clock.advanceTo(Math.min(...this.#waiting.map((waiting) => waiting.at)));
-      ready = this.#waiting.filter((waiting) => waiting.at <= this.clock.elapsed);
-    }
-    return this.random.pick(ready);
+    const first = this.#waiting.reduce((least, { at }) => Math.min(least, at), Number.POSITIVE_INFINITY);
+    this.clock.advanceTo(first);
+    return this.random.pick(this.#waiting.filter(({ at }) => at <= this.clock.elapsed));
   }
 
   async #step(waiting: Waiting): Promise<void> {
@@ -179,7 +195,7 @@ export class Engine {
     if (task.process.name !== 'world' && this.faults.strikes('stall')) {
       const ms = this.random.int(...STALL_MS);
       this.trace.add(`${this.#stamp()} ${task.name} stalls ${ms} ms before ${label}`);
-      this.#waiting.push({ ...waiting, at: this.clock.elapsed + ms });
+      this.#waiting.push({ ...waiting, at: this.clock.elapsed + ms, hears: deaf });
       return;
     }
     this.trace.add(`${this.#stamp()} ${task.name} ${label}`);

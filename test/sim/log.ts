@@ -9,6 +9,11 @@ import { type Engine, SimProcess } from './engine.ts';
 import type { Links } from './links.ts';
 import type { Random } from './random.ts';
 
+/** Rings when there is a new record in a partition. */
+export function bellOf(topic: string, partition: number): string {
+  return `${topic} ${partition}`;
+}
+
 export class SimLog {
   readonly #topics = new Map<string, LogRecord[][]>();
   readonly #committed = new Map<string, Map<number, bigint>>();
@@ -35,7 +40,8 @@ export class SimLog {
   append(record: OutRecord): void {
     const { topic, key, value, headers } = record;
     const partitions = this.#partitions(topic);
-    const partition = partitions[partitionOf(key, partitions.length)]!;
+    const index = partitionOf(key, partitions.length);
+    const partition = partitions[index]!;
     partition.push({
       offset: BigInt(partition.length),
       key,
@@ -44,6 +50,7 @@ export class SimLog {
       timestamp: this.#engine.clock.now(),
     });
     this.#watch.appended(record);
+    this.#engine.ring(bellOf(topic, index));
   }
 
   /** From `from`, or from the first record still kept. */

@@ -29,6 +29,8 @@ export interface SimResult {
   readonly steps: number;
   readonly virtualSeconds: number;
   readonly payments: number;
+  /** Those that were on. */
+  readonly faults: readonly FaultName[];
   /** What this run reached. */
   readonly coverage: Counts;
   /** Empty: everything was as it must be. */
@@ -54,12 +56,7 @@ export async function simulate(warm: WarmPglite, options: SimOptions): Promise<S
     ...(options.print ? { print: options.print } : {}),
   });
   const world = createWorld(engine, warm);
-  await setUp(world);
-  startProcesses(world, new Wire());
-  const open = await storyOf(world);
-  if (open.length === 0) await options.beforeAudit?.(world);
-  await coverEnd(world);
-  const problems = open.length === 0 ? await audit(world) : open;
+  const problems = await problemsOf(world, options).catch((error: Error) => [error.stack ?? error.message]);
   engine.stop();
   return {
     seed: options.seed,
@@ -67,10 +64,20 @@ export async function simulate(warm: WarmPglite, options: SimOptions): Promise<S
     steps: engine.steps,
     virtualSeconds: Math.round(engine.clock.elapsed / 1_000),
     payments: world.workload.payments.length,
+    faults: engine.faults.on,
     coverage: engine.coverage.counts(),
     problems,
     tail: problems.length > 0 ? engine.trace.tail : [],
   };
+}
+
+async function problemsOf(world: World, { beforeAudit }: SimOptions): Promise<readonly string[]> {
+  await setUp(world);
+  startProcesses(world, new Wire());
+  const open = await storyOf(world);
+  if (open.length === 0) await beforeAudit?.(world);
+  await coverEnd(world);
+  return open.length === 0 ? audit(world) : open;
 }
 
 /** @returns why it did not come to rest; empty when it did */

@@ -6,6 +6,7 @@ import type { LogRecord } from '../../processors/runtime/log-record.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
 import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
 import { Watch } from './audit/watch.ts';
+import { bellsOf } from './bells.ts';
 import { Clocks } from './clocks.ts';
 import { coverWrites } from './coverage-writes.ts';
 import { type Committed, type Fate, PgliteDatabase, type WarmPglite } from './database.ts';
@@ -71,6 +72,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
   const committed = (statements: readonly Committed[]): void => {
     coverWrites(engine.coverage, statements);
     watch.committed(statements);
+    for (const bell of bellsOf(statements)) engine.ring(bell);
   };
   const db = new PgliteDatabase(warm, {
     step: (label) => stepTo(engine, links, label),
@@ -78,7 +80,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     crash: () => engine.crashHere('inside a transaction'),
     committed,
   });
-  const chain = new SimChain(engine, SETTINGS.HOST_WALLET_ADDRESS, SETTINGS.USDT_CONTRACT);
+  const chain = new SimChain(engine, SETTINGS.HOST_WALLET_ADDRESS);
   const market = new Market(engine);
   const nowpayments = new SimNowPayments(engine, chain, SETTINGS.HOST_WALLET_ADDRESS);
   const workload = inventWorkload(random, faults);

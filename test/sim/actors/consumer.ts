@@ -5,6 +5,7 @@
  */
 import type { PartitionDriver } from '../../../processors/runtime/partition-driver.ts';
 import type { TopicName } from '../../../schemas/topology.ts';
+import { bellOf } from '../log.ts';
 import type { World } from '../world.ts';
 import type { Group } from './group.ts';
 
@@ -17,7 +18,8 @@ export interface ConsumerOptions {
   readonly commit?: (partition: number, offset: bigint) => void;
 }
 
-const IDLE_MS = [500, 4_000] as const;
+/** Between two fetches of which the first found nothing; a new record ends the wait. */
+const IDLE_MS = [4_000, 15_000] as const;
 const MAX_BATCH = 20;
 /** How far below the position a fetch may begin. */
 const AGAIN = 2n;
@@ -45,9 +47,9 @@ export async function runConsumer(world: World, options: ConsumerOptions): Promi
       engine.note(`${member} does not hear of rebalances`);
     }
     // A member hears of a rebalance with its next heartbeat, not at once.
-    if (engine.clock.elapsed >= deafUntil && engine.random.chance(0.3)) await consumer.rejoin();
+    if (engine.clock.elapsed >= deafUntil && engine.random.chance(0.6)) await consumer.rejoin();
     const worked = await consumer.round();
-    if (!worked) await engine.sleep(engine.random.int(...IDLE_MS));
+    if (!worked) await engine.sleep(engine.random.int(...IDLE_MS), (bell) => consumer.hears(bell));
   }
 }
 
@@ -64,6 +66,13 @@ class Consumer {
     this.#world = world;
     this.#options = options;
     this.#heardAt = world.engine.clock.elapsed;
+  }
+
+  hears(bell: string): boolean {
+    const { topic } = this.#options;
+    return (
+      bell.startsWith(topic) && [...this.#at.keys()].some((partition) => bell === bellOf(topic, partition))
+    );
   }
 
   async rejoin(): Promise<void> {

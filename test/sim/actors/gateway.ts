@@ -13,6 +13,10 @@ const OPTIONS = {
   codec: CODEC,
 };
 
+/** Rings when a webhook comes. */
+export const WEBHOOK = 'webhook';
+const IDLE_MS = [5_000, 20_000] as const;
+
 /** Webhooks on the wire, and what the senders were answered. */
 export class Wire {
   readonly waiting: Delivery[] = [];
@@ -25,7 +29,7 @@ export async function runGateway(world: World, wire: Wire): Promise<never> {
   for (;;) {
     const delivery = wire.waiting.shift();
     if (!delivery) {
-      await engine.sleep(engine.random.int(500, 3_000));
+      await engine.sleep(engine.random.int(...IDLE_MS), (bell) => bell === WEBHOOK);
       continue;
     }
     await engine.turn(`webhook ${delivery.id}`);

@@ -4,8 +4,7 @@ import { isTrouble } from '../../../ledger/db-errors.ts';
 import { cureKind, sweepKind } from '../../../processors/accumulate/recurring.ts';
 import { transferKind } from '../../../processors/hostpay/wiring.ts';
 import { depositsKind } from '../../../processors/hostpay/wiring-deposits.ts';
-import { localSigner } from '../../../processors/hostpay/wiring-signer.ts';
-import type { AnyEffectKind } from '../../../processors/runtime/intent-steps.ts';
+import type { AnyEffectKind, LeasedIntent } from '../../../processors/runtime/intent-steps.ts';
 import type { Next } from '../../../processors/runtime/schedule.ts';
 import { Halted } from '../../../processors/runtime/takeover.ts';
 import { limitsKind } from '../../../processors/settle/wiring-limits.ts';
@@ -22,16 +21,15 @@ import { SimProcess } from '../engine.ts';
 import { linked, type Service } from '../links.ts';
 import { PublishUnknown } from '../log.ts';
 import { SETTINGS } from '../settings.ts';
+import { SIGNER } from '../signing.ts';
 import { CODEC, type World } from '../world.ts';
-import { runGateway, type Wire } from './gateway.ts';
+import { runGateway, WEBHOOK, type Wire } from './gateway.ts';
 import { Group } from './group.ts';
 import { runOwners } from './policy.ts';
 import { runAccumulate, runConvert } from './processors.ts';
 import { runRelay } from './relay.ts';
 import { weatherOf } from './weather.ts';
 import { runWorker } from './worker.ts';
-
-const SIGNER = localSigner(SETTINGS);
 
 type Body = (member: string) => Promise<never>;
 
@@ -43,28 +41,33 @@ interface Role {
 
 /** Looks that find nothing come less often here than in the product: each costs a step and shows nothing new. */
 const PACE_MS: Readonly<Record<string, number>> = {
-  deposits: 15_000,
-  receipts: 20_000,
-  limits: 60_000,
-  treasury: 20_000,
-  transfer: 6_000,
+  deposits: 30_000,
+  receipts: 45_000,
+  limits: 90_000,
+  treasury: 40_000,
+  transfer: 9_000,
+  payout: 20_000,
+  conversion: 20_000,
+  confirm: 20_000,
 };
 
 function paced(kind: AnyEffectKind): AnyEffectKind {
   const pace = PACE_MS[kind.kind];
   if (pace === undefined) return kind;
-  const slower = (next: Next, now: Date): Next => {
-    if (!('pollAt' in next) || next.pollAt === 'soon' || next.pollAt <= now) return next;
-    return { ...next, pollAt: new Date(Math.max(next.pollAt.getTime(), now.getTime() + pace)) };
+  const slower = (next: Next, { polls }: LeasedIntent, now: Date): Next => {
+    if (!('pollAt' in next) || (next.pollAt !== 'soon' && next.pollAt <= now)) return next;
+    if (next.pollAt === 'soon' && (polls === 0 || next.startOver)) return next;
+    const at = next.pollAt === 'soon' ? 0 : next.pollAt.getTime();
+    return { ...next, pollAt: new Date(Math.max(at, now.getTime() + pace)) };
   };
   return {
     ...kind,
     plan: async (tx, intent, now) => {
       const planned = await kind.plan(tx, intent, now);
-      return 'next' in planned ? { next: slower(planned.next, now) } : planned;
+      return 'next' in planned ? { next: slower(planned.next, intent, now) } : planned;
     },
     apply: async (tx, intent, call, outcome, now) =>
-      slower(await kind.apply(tx, intent, call, outcome, now), now),
+      slower(await kind.apply(tx, intent, call, outcome, now), intent, now),
   };
 }
 
@@ -96,6 +99,7 @@ function settleKinds(world: World): AnyEffectKind[] {
     chain,
     settings: SETTINGS,
     warn: () => undefined,
+    elapsed: () => world.engine.clock.elapsed,
   };
   return [
     ratesKind(shared),
@@ -221,7 +225,9 @@ function startWorld(world: World, wire: Wire): void {
         market.tick();
         pricedAt = engine.clock.elapsed;
       }
-      wire.waiting.push(...engine.random.shuffled(nowpayments.due()));
+      const due = engine.random.shuffled(nowpayments.due());
+      wire.waiting.push(...due);
+      if (due.length > 0) engine.ring(WEBHOOK);
       await engine.sleep(BLOCK_MS);
     }
   });

@@ -2,6 +2,7 @@
 import { Registry } from 'prom-client';
 import { GROUP as ACCUMULATE, accumulateHandler } from '../../../processors/accumulate/wiring.ts';
 import { GROUP as CONVERT, convertHandler } from '../../../processors/convert/wiring.ts';
+import type { RetryTime } from '../../../processors/runtime/retry.ts';
 import { StatefulDriver } from '../../../processors/runtime/stateful.ts';
 import { StatelessDriver } from '../../../processors/runtime/stateless.ts';
 import { TOPIC } from '../../../schemas/topology.ts';
@@ -12,6 +13,10 @@ import { runConsumer } from './consumer.ts';
 import type { Group } from './group.ts';
 
 const learnSchemas = async (): Promise<void> => undefined;
+
+function retryTimeOf({ engine }: World): RetryTime {
+  return { elapsed: () => engine.clock.elapsed, pause: (ms) => engine.sleep(ms) };
+}
 
 function counters(world: World): Registry {
   const registry = new Registry();
@@ -35,7 +40,7 @@ export function runConvert(world: World, group: Group, member: string): Promise<
     topic: TOPIC.received,
     committed: async () => log.committed(CONVERT),
     handler,
-    retryFirstMs: 0,
+    retryTime: retryTimeOf(world),
   });
   const commit = (partition: number, offset: bigint) => log.commit(CONVERT, partition, offset);
   return runConsumer(world, { member, topic: TOPIC.received, group, driver, commit });
@@ -59,7 +64,7 @@ export function runAccumulate(world: World, group: Group, member: string): Promi
     topic: TOPIC.valued,
     owner: member,
     handler,
-    retryFirstMs: 0,
+    retryTime: retryTimeOf(world),
   });
   return runConsumer(world, { member, topic: TOPIC.valued, group, driver });
 }

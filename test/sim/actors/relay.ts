@@ -8,7 +8,8 @@ import { RELAY_SHARDS } from '../../../schemas/partition.ts';
 import { PublishUnknown, simPublisher } from '../log.ts';
 import type { World } from '../world.ts';
 
-const SILENCE_MS = 10_000;
+const SILENCE_MS = 30_000;
+const IDLE_MS = [3_000, 12_000] as const;
 const SHARDS = Array.from({ length: RELAY_SHARDS }, (_, shard) => shard);
 
 export async function runRelay(world: World, owner: string): Promise<never> {
@@ -27,7 +28,7 @@ export async function runRelay(world: World, owner: string): Promise<never> {
       if (!(error instanceof PublishUnknown) && !isTrouble(error)) throw error;
       engine.note(`round failed: ${(error as Error).message}`);
     }
-    if (published === 0) await engine.sleep(engine.random.int(500, 4_000));
+    if (published === 0) await engine.sleep(engine.random.int(...IDLE_MS), (bell) => bell === 'outbox');
   }
 }
 

@@ -12,16 +12,28 @@ import {
   planIntent,
 } from '../../../processors/runtime/intent-steps.ts';
 import type { ProviderFailure } from '../../../processors/runtime/schedule.ts';
+import { intentBell } from '../bells.ts';
 import { never } from '../engine.ts';
 import type { World } from '../world.ts';
 
-const POLL_MS = 10_000;
+const POLL_MS = 30_000;
+/** The deadline of a call is in real time, which must not decide anything here; a call that takes too long loses its lease. */
+const NO_DEADLINE_MS = 2 ** 31 - 1;
+/** Two workers that wait for the same intent seldom wake at the same time. */
+const APART_MS = 2_000;
 
 export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): Promise<never> {
   const { engine, db, clocks } = world;
   const names = kinds.map((kind) => kind.kind);
+  const bells = new Set(['intents', ...names.map(intentBell)]);
   for (;;) {
     try {
+      const due = await nextIntentDue(db, names);
+      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
+      if (wait > 0) {
+        await engine.sleep(wait + engine.random.int(0, APART_MS), (bell) => bells.has(bell));
+        continue;
+      }
       const now = clocks.now();
       const until = new Date(now.getTime() + LEASE_MS);
       const request = {
@@ -33,10 +45,6 @@ export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): 
       };
       const leased = await leaseIntents(db, request);
       for (const intent of leased) await workOn(world, kinds, intent);
-      if (leased.length > 0) continue;
-      const due = await nextIntentDue(db, names);
-      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
-      if (wait > 0) await engine.sleep(wait);
     } catch (error) {
       if (!isTrouble(error)) throw error;
       await engine.sleep(1_000);
@@ -64,7 +72,7 @@ async function steps(world: World, kind: AnyEffectKind, intent: LeasedIntent): P
   await engine.turn(`call for ${intent.key}`);
   const perform = (call: unknown, signal: AbortSignal) =>
     Promise.race([kind.perform(call, signal), engine.whenStopped]);
-  const outcome = await performCall({ ...kind, perform }, planned.call);
+  const outcome = await performCall({ ...kind, perform }, planned.call, NO_DEADLINE_MS);
   if (engine.isStopped) return never();
   if ('error' in outcome) {
     engine.note(`call failed: ${outcome.error.kind} ${outcome.error.code}`);

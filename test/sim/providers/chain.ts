@@ -11,9 +11,9 @@ import type {
   QuoteRequest,
   Receipt,
 } from '../../../providers/evm/chain.ts';
-import { decodeTransfer } from '../../../providers/evm/wallet.ts';
 import type { LedgerAsset } from '../../../schemas/assets.ts';
 import type { Engine } from '../engine.ts';
+import { SIGNER } from '../signing.ts';
 import { Answers } from './answers.ts';
 import { Blocks, FINALITY, GWEI, type Held, type Mined, type Pending } from './blocks.ts';
 
@@ -23,7 +23,6 @@ const BLOCK_MS = 3_000;
 
 export class SimChain implements Chain {
   readonly #engine: Engine;
-  readonly #usdtContract: string;
   readonly #answers: Answers;
   readonly #truth: Blocks;
   /** Hashes that the node denies until then, virtual ms. */
@@ -31,9 +30,8 @@ export class SimChain implements Chain {
   /** Block until which gas is dear. */
   #dearUntil = 0;
 
-  constructor(engine: Engine, host: string, usdtContract: string) {
+  constructor(engine: Engine, host: string) {
     this.#engine = engine;
-    this.#usdtContract = usdtContract;
     this.#answers = new Answers(engine, 'evm');
     this.#truth = new Blocks(host);
     for (let i = 0; i <= FINALITY; i++) this.#truth.mine({ baseFee: 10n * GWEI });
@@ -202,8 +200,9 @@ export class SimChain implements Chain {
   async broadcast(raw: string): Promise<'accepted' | 'known'> {
     this.#answers.mayFail('broadcast');
     const { faults } = this.#engine;
-    const decoded = decodeTransfer(raw, this.#usdtContract);
-    const { hash, from, to, asset, amount, nonce, maxFeePerGas, maxPriorityFeePerGas } = decoded;
+    const { hash, from, to, asset, amount, ...signed } = SIGNER.decode(raw);
+    const nonce = Number.parseInt(signed.nonce.toString(), 10);
+    const [maxFeePerGas, maxPriorityFeePerGas] = [signed.maxFee, signed.priorityFee];
     if (this.#truth.pool.some((one) => one.hash === hash)) return 'known';
     if (nonce < this.#truth.nonce) {
       // A node asks itself what used the nonce; behind the others it may not know that we did.
