@@ -84,7 +84,7 @@ async function check(command: string, args: readonly string[]): Promise<Count> {
 /** As many seeds as fit a normal run, and as the gate of coverage asks for; `spillway sim --runs` takes more. */
 function simulation(): Promise<Count> {
   const entry = join(CHECKOUT, 'bin', 'spillway.ts');
-  return check(process.execPath, [entry, 'sim', '--seed', '1', '--runs', '200']);
+  return check(process.execPath, [entry, 'sim', '--seed', '1', '--runs', '60']);
 }
 
 /** Half an hour: each group of docs/mutation.md after the other. */

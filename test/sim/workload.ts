@@ -163,7 +163,7 @@ function lifeOf(
         steps: then(
           begin,
           { status: 'partially_paid', outcome: part, forward: part, after: gap() },
-          { status: 'finished', outcome: sum(part, part), forward: part, after: 330_000 },
+          { status: 'finished', outcome: sum(part, part), forward: part, after: 540_000 },
         ),
         fate: 'credited',
       };
