@@ -4,6 +4,7 @@ import type { Db } from '../db.ts';
 export interface IntentState {
   readonly key: string;
   readonly isParked: boolean;
+  readonly isDone: boolean;
   readonly error: string;
   readonly due_at: Date;
 }
@@ -17,7 +18,7 @@ export interface CoveredLeg {
   readonly is_paid_out: boolean;
 }
 
-const INTENTS = `SELECT key, state = 'parked' OR parked_at IS NOT NULL AS "isParked", coalesce(last_error, 'no error told') AS error, due_at
+const INTENTS = `SELECT key, state = 'parked' OR parked_at IS NOT NULL AS "isParked", state = 'done' AS "isDone", coalesce(last_error, 'no error told') AS error, due_at
   FROM intents WHERE key = ANY($1::text[])`;
 const LEGS = `SELECT leg, seq, asset, net::text AS net, batch_id::text AS payout_id, is_paid_out FROM payout_accumulation_paid
   WHERE client_id = $1::bigint AND provider = $2 AND payment_id = $3 ORDER BY leg`;

@@ -195,7 +195,7 @@ class Desk {
       parked: row.quarantined
         ? await this.#parked(paymentEntity({ ...row, client_id: String(row.client_id) }))
         : [],
-      partialDueAt: intents.get(confirm)?.due_at ?? null,
+      asking: intents.get(confirm),
       hasUsableRate: (await usableRate(this.#tx, this.#work, this.#policy.rateMaxAgeMs)) !== undefined,
       next,
     });

@@ -1,4 +1,5 @@
 /** Where one payment is: from the provider's first word to the payout that takes it. Pure; see explain.ts. */
+import type { IntentState } from '../../ledger/sql/explain-rows.ts';
 import type { PaymentStatusRow, QuarantinedRow } from '../../ledger/tables.ts';
 import type { LedgerAsset } from '../../schemas/assets.ts';
 import { type ReasonCode, reasonText } from '../../schemas/reasons.ts';
@@ -18,8 +19,8 @@ export interface PaymentWorld {
   readonly legs: readonly CreditedLeg[];
   /** Its records that are parked, in the order in which they came. */
   readonly parked: readonly Pick<QuarantinedRow, 'event_id' | 'reason' | 'detail' | 'at'>[];
-  /** When the provider is asked about a partial payment. */
-  readonly partialDueAt: Date | null;
+  /** The intent that asks the provider about a partial or revived payment. */
+  readonly asking: IntentState | undefined;
   readonly hasUsableRate: boolean;
   /** What is said of the payout that covers its first leg that is not paid out, or of the client's free balance. */
   readonly next: Explanation | undefined;
@@ -56,10 +57,12 @@ function said(row: PaymentStatusRow, world: PaymentWorld): { rule: Rule; text: s
     case 'open':
       return open(row, world);
     case 'confirming':
-      return {
-        rule: 'awaiting_confirmation',
-        text: `was ${row.status} after it had failed or expired: credited when the provider confirms that by GET`,
-      };
+      return (
+        askedAlready(row, world.asking) ?? {
+          rule: 'awaiting_confirmation',
+          text: `is ${row.status} after it had failed or expired: credited when the provider confirms that by GET`,
+        }
+      );
     case 'unvalued':
       return unvalued(row, world);
     case 'closed':
@@ -80,23 +83,37 @@ export function quarantined(parked: PaymentWorld['parked']): { rule: Rule; text:
   };
 }
 
-function open(row: PaymentStatusRow, { partialDueAt }: PaymentWorld): { rule: Rule; text: string } {
+function open(row: PaymentStatusRow, { asking }: PaymentWorld): { rule: Rule; text: string } {
   if (row.status === 'failed' || row.status === 'expired')
     return {
       rule: 'over',
       text: `${row.status === 'failed' ? 'failed' : 'expired'} at the provider; nothing was credited`,
     };
   if (row.status === 'partially_paid') {
-    const when = partialDueAt === null ? 'again' : `at ${timeText(partialDueAt)}`;
-    return {
-      rule: 'partial_after',
-      text: `is paid in part; the provider is asked ${when}, and what it has then is credited`,
-    };
+    const when = asking ? `at ${timeText(asking.due_at)}` : 'again';
+    const text = `is paid in part; the provider is asked ${when}, and what it has then is credited`;
+    return askedAlready(row, asking) ?? { rule: 'partial_after', text };
   }
   return {
     rule: 'not_finished',
     text: `is ${row.status} at the provider since ${timeText(row.updated_at)}; credited when it is finished`,
   };
+}
+
+/** The provider has been asked, or nobody asks it any more. */
+function askedAlready(
+  row: PaymentStatusRow,
+  asking: IntentState | undefined,
+): { rule: Rule; text: string } | undefined {
+  if (asking?.isParked)
+    return {
+      rule: 'parked',
+      text: `is ${row.status}, and asking the provider is parked (${asking.error}) until \`unpark ${asking.key}\``,
+    };
+  if (!asking?.isDone) return undefined;
+  return row.get_confirmed
+    ? { rule: 'next_step', text: `is ${row.status}, confirmed by the provider, and is credited next` }
+    : { rule: 'over', text: `is ${row.status}, and the provider has nothing of it that could be credited` };
 }
 
 function unvalued(row: PaymentStatusRow, { hasUsableRate }: PaymentWorld): { rule: Rule; text: string } {

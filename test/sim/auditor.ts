@@ -1,6 +1,7 @@
 /** The second bookkeeper: recomputes everything naively from raw rows, topics and the world, and names what differs. */
 import { auditAccounts } from './audit/accounts.ts';
 import { readBooks } from './audit/books.ts';
+import { auditExplain } from './audit/explain.ts';
 import { auditOutside } from './audit/outside.ts';
 import { checkAll } from './audit/own-checks.ts';
 import { auditPayments } from './audit/payments.ts';
@@ -17,5 +18,6 @@ export async function audit(world: World): Promise<string[]> {
     ...auditTopics(world, books),
     ...world.watch.atEnd(),
     ...(await checkAll(world)),
+    ...(await auditExplain(world, books)),
   ];
 }

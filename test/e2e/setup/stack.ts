@@ -28,6 +28,7 @@ const SETTINGS = {
   LEGACY_ORDERS: 'on',
   PARTIAL_AFTER: '5s',
   RATE_MAX_AGE: '15s',
+  MISSED_AFTER: '15s',
 };
 
 /** vitest calls this once before the first test; what it returns runs after the last. */

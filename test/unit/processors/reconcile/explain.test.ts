@@ -318,10 +318,11 @@ describe('what is free in an account', () => {
 });
 
 describe('a payment', () => {
+  const ASKING = { key: 'confirm:1', isParked: false, isDone: false, error: 'no answer', due_at: NOW };
   const NOTHING: PaymentWorld = {
     legs: [],
     parked: [],
-    partialDueAt: null,
+    asking: undefined,
     hasUsableRate: false,
     next: undefined,
   };
@@ -354,7 +355,7 @@ describe('a payment', () => {
     [
       'paid in part',
       [[{ payment_status: 'partially_paid' }]],
-      { partialDueAt: NOW },
+      { asking: ASKING },
       'partial_after',
       /asked at 2026-03-01T12/,
     ],
@@ -364,6 +365,20 @@ describe('a payment', () => {
       {},
       'awaiting_confirmation',
       /confirms that by GET/,
+    ],
+    [
+      'paid in part, asked',
+      [[{ payment_status: 'partially_paid' }]],
+      { asking: { ...ASKING, isDone: true } },
+      'over',
+      /nothing of it that could be credited/,
+    ],
+    [
+      'paid in part, parked',
+      [[{ payment_status: 'partially_paid' }]],
+      { asking: { ...ASKING, isParked: true } },
+      'parked',
+      /parked \(no answer\) until `unpark confirm:1`/,
     ],
     [
       'without a rate',
