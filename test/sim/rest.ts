@@ -63,6 +63,8 @@ async function openEntities(world: World): Promise<string[]> {
     UNION ALL SELECT 'transfer ' || transfer_id || ' is ' || state FROM transfers WHERE state IN ('chosen', 'signed', 'broadcast')
     UNION ALL SELECT 'payment ' || payment_id || ' is ' || state || ', confirmed ' || confirmed || ' of ' || incoming
       FROM payment_status WHERE NOT quarantined AND (state IN ('unvalued', 'confirming') OR confirmed < incoming)
+    UNION ALL SELECT 'deposits are read up to block ' || w.cursor_block || ', a transfer ended in ' || t.last
+      FROM wallets w, (SELECT max(block) AS last FROM transfers) t WHERE t.last > w.cursor_block
     ORDER BY 1`);
   return rows.map((row) => row.what);
 }
