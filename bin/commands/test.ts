@@ -1,4 +1,4 @@
-/** `spillway test`: everything that CI runs, one suite after the other. */
+/** `spillway test`: everything that CI runs. */
 import { Argument, type Command } from 'commander';
 
 import { UsageError } from '../usage-error.ts';
