@@ -23,11 +23,13 @@ const FENCED = 'batch abandoned: fenced';
 const LEASE_LOST = 'the lease was lost';
 
 export const ZOMBIES: readonly Zombie[] = [
+  { role: 'accumulate', points: ['batch.before_claim'], takenOver: CONSUMED, refused: FENCED },
   {
     role: 'accumulate',
-    points: ['batch.before_claim', 'accumulate.locked', 'accumulate.written'],
+    points: ['accumulate.locked', 'accumulate.written'],
     takenOver: CONSUMED,
-    refused: FENCED,
+    // PostgreSQL has ended its transaction meanwhile; the batch is then the other's.
+    refused: 'a database connection broke',
   },
   { role: 'reconcile', points: ['batch.before_claim'], takenOver: CONSUMED, refused: FENCED },
   { role: 'convert', points: ['convert.before_publish'], takenOver: CONSUMED, refused: null },

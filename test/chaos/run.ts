@@ -183,7 +183,7 @@ class ChaosRun {
   }
 
   async #zombie(role = this.#random.pick(ZOMBIES).role): Promise<void> {
-    const one = ZOMBIES.find((candidate) => candidate.role === role)!;
+    const one = this.#random.pick(ZOMBIES.filter((candidate) => candidate.role === role));
     await zombie(this.#stage!, this.#tally, one, this.#random.pick(one.points));
   }
 
