@@ -53,12 +53,16 @@ export function strayLeg(leg: LegRow, noted?: RecordRef): Difference {
   };
 }
 
-/** @param leg the row of the sub-ledger that names this record as its source */
+/**
+ * @param leg the row of the sub-ledger that names this record as its source
+ * @param bookedAt when the ledger processed the record, where it knows
+ */
 export function compareLeg(
   ref: RecordRef,
   record: PaymentValued,
   booking: Booking,
   leg: LegRow | undefined,
+  bookedAt: Date,
 ): Difference | undefined {
   const { payment } = record;
   const { net, fee, received } = booking;
@@ -74,7 +78,7 @@ export function compareLeg(
     event: record.event_id,
   };
   const base = {
-    at: leg?.at ?? record.occurred_at,
+    at: leg?.at ?? bookedAt,
     record: ref,
     what: `credit of payment ${payment.payment_id} of client ${payment.client_id}, leg ${booking.leg}`,
     keys: [clientKey(payment.client_id, 'available', net.asset), `platform:fees|${net.asset}`],

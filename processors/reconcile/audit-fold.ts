@@ -63,6 +63,8 @@ export class AuditFold {
   /** And those of no client, in all partitions: they are few. */
   readonly #seenOfNone = new Set<string>();
   #sums = new Map<string, bigint>();
+  /** When the partition's last record was booked: what the ledger has nothing of comes no earlier than what is before it. */
+  #reached: Date | undefined;
   #first: RecordRef | undefined;
 
   constructor(streams: AuditStreams, scope: AuditScope) {
@@ -98,20 +100,27 @@ export class AuditFold {
     await this.#strayLegs(partition, offset);
     const next = await legs.peek();
     const leg = next?.partition === partition && next.offset === offset ? await legs.next() : undefined;
-    const bookedAt = batch?.at ?? leg?.at ?? record.occurred_at;
+    const bookedAt = batch?.at ?? leg?.at ?? later(record.occurred_at, this.#reached);
+    this.#reached = bookedAt;
     if (this.#scope.at && bookedAt > this.#scope.at) return;
     this.counts.valued += 1;
     const ref: RecordRef = { topic: TOPIC.valued, partition, offset, event_id: record.event_id };
     const booking = this.fold.valued(record, place);
-    if (booking) this.#booked(ref, record, booking, leg);
+    if (booking) this.#booked(ref, record, booking, leg, bookedAt);
     // A redriven one is credited by its set in the journal, which has been compared.
     else if (leg && place.attempt === 0) this.#note(strayLeg(leg, this.#noteOn(record, place)));
-    if (booking && this.#streams.batches && !batch) this.#unbatched(ref, record, booking);
+    if (booking && this.#streams.batches && !batch) this.#unbatched(ref, record, booking, bookedAt);
   }
 
-  #booked(ref: RecordRef, record: PaymentValued, booking: Booking, leg: LegRow | undefined): void {
+  #booked(
+    ref: RecordRef,
+    record: PaymentValued,
+    booking: Booking,
+    leg: LegRow | undefined,
+    bookedAt: Date,
+  ): void {
     this.counts.credits += 1;
-    this.#note(compareLeg(ref, record, booking, leg));
+    this.#note(compareLeg(ref, record, booking, leg, bookedAt));
     this.#first ??= ref;
     sumLines(linesOf(booking, ref.partition), this.#sums);
   }
@@ -122,9 +131,9 @@ export class AuditFold {
     return { topic: TOPIC.journal, partition: place.partition, offset, event_id: '' };
   }
 
-  #unbatched(ref: RecordRef, record: PaymentValued, booking: Booking): void {
+  #unbatched(ref: RecordRef, record: PaymentValued, booking: Booking, bookedAt: Date): void {
     this.#note({
-      at: record.occurred_at,
+      at: bookedAt,
       record: ref,
       what: `posting of payment ${record.payment.payment_id} of client ${booking.client}`,
       topics: 'it books',
@@ -185,6 +194,7 @@ export class AuditFold {
     if (batches) await skip(batches, partition, (batch) => this.#beyond(() => this.#closeBatch(batch)));
     await skip(legs, partition, (leg) => this.#beyond(() => this.#note(strayLeg(leg))));
     await skip(sets, partition, (set) => this.#unjournalled(set));
+    this.#reached = undefined;
     this.#seen.clear();
     this.fold.forgetPayments();
     const balances = this.fold.takeClients();
@@ -281,6 +291,10 @@ async function skip<T extends { readonly partition: number }>(
     each(row);
     await source.next();
   }
+}
+
+function later(one: Date, other: Date | undefined): Date {
+  return other && other > one ? other : one;
 }
 
 /** A uuid as 16 characters of one byte; what is none stays as it is. */
