@@ -50,6 +50,8 @@ const SUITES: readonly Suite[] = [
 
 export interface LongChaos {
   readonly minutes: number;
+  /** The run goes on past its minutes until every fail point of every role was killed this often. */
+  readonly kills: string | undefined;
   readonly seed: string | undefined;
   /** File of the report; without one it is printed. */
   readonly report: string | undefined;

@@ -5,6 +5,7 @@ import { UsageError } from '../usage-error.ts';
 
 interface TestFlags {
   readonly minutes?: string;
+  readonly kills?: string;
   readonly seed?: string;
   readonly report?: string;
   readonly remarks?: string;
@@ -22,6 +23,7 @@ export function register(program: Command): void {
     )
     .addArgument(new Argument('[suite]', 'only this one').choices(SUITES).default('all'))
     .option('--minutes <n>', 'with chaos: the long form, random rounds for about this long')
+    .option('--kills <n>', 'with --minutes: go on until every fail point was killed this often')
     .option('--seed <seed>', 'with --minutes: what the rounds are drawn from')
     .option('--report <file>', 'with --minutes: where the report goes; default: printed')
     .option('--remarks <text>', 'with --minutes: one sentence about the machine for the report')
@@ -29,16 +31,25 @@ export function register(program: Command): void {
 }
 
 async function run(suite: string, flags: TestFlags): Promise<void> {
-  const { minutes, seed, report, remarks } = flags;
+  const { minutes, kills, seed, report, remarks } = flags;
   const { runLongChaos, runSuites } = await import('../test-suites.ts');
   if (minutes === undefined) {
-    if (seed ?? report ?? remarks) throw new UsageError('--seed, --report and --remarks need --minutes');
+    if (kills ?? seed ?? report ?? remarks)
+      throw new UsageError('--kills, --seed, --report and --remarks need --minutes');
     process.exitCode = await runSuites(suite);
     return;
   }
   if (suite !== 'chaos') throw new UsageError('--minutes is for `test chaos`');
-  if (!/^[1-9]\d{0,3}$/.test(minutes)) {
-    throw new UsageError(`--minutes is a whole number from 1, not ${minutes}`);
+  for (const [name, given] of Object.entries({ minutes, kills })) {
+    if (given !== undefined && !/^[1-9]\d{0,3}$/.test(given)) {
+      throw new UsageError(`--${name} is a whole number from 1, not ${given}`);
+    }
   }
-  process.exitCode = await runLongChaos({ minutes: Number.parseInt(minutes, 10), seed, report, remarks });
+  process.exitCode = await runLongChaos({
+    minutes: Number.parseInt(minutes, 10),
+    kills,
+    seed,
+    report,
+    remarks,
+  });
 }

@@ -11,6 +11,7 @@ import { runChaos } from './run.ts';
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string' },
+    kills: { type: 'string', default: '0' },
     seed: { type: 'string' },
     result: { type: 'string' },
     report: { type: 'string' },
@@ -24,9 +25,11 @@ process.on('disconnect', stop);
 
 const seed = values.seed ?? String(Date.now() % 1_000_000);
 const minutes = values.minutes === undefined ? null : Number.parseInt(values.minutes, 10);
+const kills = Number.parseInt(values.kills, 10);
 console.log(`chaos, seed ${seed}`);
 const result = await runChaos({
   minutes,
+  kills,
   seed,
   print: (line) => console.log(line),
   signal: stopping.signal,
@@ -34,7 +37,8 @@ const result = await runChaos({
 const { tally } = result;
 if (values.result) writeFileSync(values.result, JSON.stringify(resultFileOf(result)));
 if (minutes !== null) {
-  const page = reportOf(result, `./spillway test chaos --minutes ${minutes}`, values.remarks);
+  const command = `./spillway test chaos --minutes ${minutes}${kills > 0 ? ` --kills ${kills}` : ''}`;
+  const page = reportOf(result, command, values.remarks);
   if (values.report) writeFileSync(values.report, page);
   else console.log(page);
 }

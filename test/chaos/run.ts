@@ -1,6 +1,6 @@
 /**
  * One chaos run. Short: every fail point of every role once, zombies, servers killed, checked twice. Long: random
- * rounds of all of it until the time is over, each brought to rest and checked.
+ * rounds of all of it until the time is over and every point was killed often enough, each brought to rest and checked.
  */
 import { ROLE_NAMES } from '../../schemas/topology.ts';
 import { Random } from '../sim/random.ts';
@@ -16,6 +16,8 @@ import { createWorkload, type Workload } from './workload.ts';
 export interface RunOptions {
   /** Null: the short form. */
   readonly minutes: number | null;
+  /** The long form goes on past its minutes until every point of every role was killed this often. */
+  readonly kills: number;
   readonly seed: string;
   readonly print: (line: string) => void;
   readonly signal: AbortSignal;
@@ -160,9 +162,12 @@ class ChaosRun {
 
   async #long(ms: number): Promise<void> {
     const end = this.#started + ms;
-    for (let round = 1; round === 1 || performance.now() + ROUND_NEEDS_MS < end; round += 1) {
+    const isOver = () => performance.now() + ROUND_NEEDS_MS > end && this.#tally.least >= this.#options.kills;
+    let round = 0;
+    do {
+      round += 1;
       await this.#round(round);
-    }
+    } while (!isOver());
   }
 
   async #round(round: number): Promise<void> {
