@@ -72,7 +72,10 @@ export function creditLeg(
   );
 }
 
-/** No usable rate: the money is the client's, its value is still open. */
+/**
+ * No usable rate: the money is the client's, its value is still open.
+ * @param received above what was booked before; 0: only the facts are others
+ */
 export function bookUnvalued(
   work: Work,
   record: ValuedRecord,
@@ -80,9 +83,11 @@ export function bookUnvalued(
   before: PaymentStatusRow,
   received: Money,
 ): void {
-  const account = work.must(clientAccounts, before.client_id, received.asset);
-  work.put(clientAccounts, { ...account, unvalued: account.unvalued + received.minor });
-  postCredit(work, record, context, creditUnvalued(received), []);
+  if (received.minor > 0n) {
+    const account = work.must(clientAccounts, before.client_id, received.asset);
+    work.put(clientAccounts, { ...account, unvalued: account.unvalued + received.minor });
+    postCredit(work, record, context, creditUnvalued(received), []);
+  }
   work.put(paymentStatus, {
     ...withFacts(before, record),
     state: 'unvalued',

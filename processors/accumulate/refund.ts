@@ -28,14 +28,16 @@ const UNSIGNED = new Set(['requested', 'awaiting_approval', 'awaiting_funds', 'o
  */
 export function refundPayment(work: Work, row: PaymentStatusRow, from: RefundedFrom): void {
   const cause = { kind: 'refund', id: `${row.client_id}:${row.provider}:${row.payment_id}` };
-  if (row.state === 'unvalued') {
-    const received = money(row.received_asset as LedgerAsset, row.incoming);
+  const legs = legsOf(work, row);
+  const open = row.incoming - legs.reduce((sum, leg) => sum + leg.received, 0n);
+  if (row.state === 'unvalued' && open > 0n) {
+    const received = money(row.received_asset as LedgerAsset, open);
     const account = work.must(clientAccounts, row.client_id, received.asset);
     work.put(clientAccounts, { ...account, unvalued: account.unvalued - received.minor });
     work.post(cause, refundUnvalued(received, from), { clientId: row.client_id, partition: row.partition });
   }
-  if (row.state === 'credited') {
-    for (const leg of legsOf(work, row)) refundLeg(work, row, leg, from, `${cause.id}:${leg.leg}`);
+  if (legs.length > 0) {
+    for (const leg of legs) refundLeg(work, row, leg, from, `${cause.id}:${leg.leg}`);
     holdUnsignedPayouts(work, row.client_id, 'client_debt');
   }
   work.put(paymentStatus, {

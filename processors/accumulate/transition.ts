@@ -4,6 +4,7 @@
  */
 
 import {
+  type CreditRow,
   clients,
   type PaymentStatusRow,
   paymentStatus,
@@ -11,9 +12,10 @@ import {
   quarantined,
 } from '../../ledger/tables.ts';
 import type { Work } from '../../ledger/work.ts';
+import { money } from '../../schemas/money.ts';
 import { REASONS, type ReasonCode } from '../../schemas/reasons.ts';
 import { valuePayment } from '../convert/value.ts';
-import { bookUnvalued, creditLeg, creditValuedLater, legValueOf } from './credit.ts';
+import { bookUnvalued, creditLeg, creditValuedLater, type LegValue, legValueOf } from './credit.ts';
 import { factsDigest, paymentEntity, rankOf } from './facts.ts';
 import { byArrival, notCredited, quarantine, reject, sendBack, sendOn } from './quarantine.ts';
 import { APPLIED, type BatchContext, type Ending, type ValuedRecord } from './record.ts';
@@ -202,9 +204,9 @@ function valuable(
       );
     case 'credited':
       if (same) return reject(work, record, repeatReason(work, record, row));
-      return secondLeg(work, record, context, row);
+      return upgrade(work, record, context, row);
     case 'unvalued':
-      if (!same) return clash(work, record, row);
+      if (!same) return upgrade(work, record, context, row);
       if (record.value.kind === 'unvalued') return reject(work, record, 'duplicate');
       return valueLater(work, record, context, row);
     default:
@@ -265,46 +267,63 @@ function firstCredit(work: Work, record: ValuedRecord, context: BatchContext, ro
 }
 
 function valueLater(work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow): Ending {
-  const leg = legValueOf(record);
-  if (!leg || leg.received.minor !== row.incoming || leg.received.asset !== row.received_asset) {
+  const whole = legValueOf(record);
+  if (!whole || whole.received.minor !== row.incoming || whole.received.asset !== row.received_asset) {
     return quarantine(work, record, 'field_invalid', 'the later value is not of the amount that was booked');
   }
+  const leg = row.legs === 0 ? whole : valueOfRest(record, firstLeg(work, row).received);
+  if (!leg) return reject(work, record, 'value_too_small', outcomeText(record));
   creditValuedLater(work, record, context, row, leg);
   return APPLIED;
 }
 
-/** finished with more than the credited partial outcome: the difference is credited at its own rate as leg 2. */
-function secondLeg(work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow): Ending {
+/**
+ * finished with no less than the partial outcome that was booked: the difference is booked, too. Where the part has its
+ * value and there is a rate, it is credited at its own rate as leg 2; otherwise what has no value yet gets one together.
+ */
+function upgrade(work: Work, record: ValuedRecord, context: BatchContext, row: PaymentStatusRow): Ending {
   const { value } = record;
-  const { payment } = value;
+  const { payment, received } = value;
   const isUpgrade =
     row.status === 'partially_paid' &&
     payment.payment_status === 'finished' &&
-    row.legs === 1 &&
+    row.legs <= 1 &&
     payment.order_id === row.order_id &&
     payment.outcome_currency === row.outcome_currency;
-  if (!isUpgrade) return clash(work, record, row);
-  const outcome = value.received;
-  if (!outcome || outcome.asset !== row.received_asset || outcome.minor < row.incoming)
+  if (!isUpgrade || !received || received.asset !== row.received_asset || received.minor < row.incoming)
     return clash(work, record, row);
-  if (outcome.minor === row.incoming) {
+  const more = money(received.asset, received.minor - row.incoming);
+  if (row.state === 'credited' && more.minor === 0n) {
     work.put(paymentStatus, { ...withFacts(row, record), facts_digest: factsDigest(payment) });
     return APPLIED;
   }
-  if (value.kind === 'unvalued')
-    return quarantine(work, record, 'no_usable_rate', 'second leg without a usable rate');
-  if (!legValueOf(record))
+  if (value.kind === 'valued' && !legValueOf(record))
     return quarantine(work, record, 'field_invalid', 'the value is incomplete or does not add up');
+  if (row.state === 'credited' && value.kind === 'valued') {
+    const rest = valueOfRest(record, row.incoming);
+    if (!rest) return reject(work, record, 'value_too_small', outcomeText(record));
+    creditLeg(work, record, context, row, rest, true);
+    return APPLIED;
+  }
+  bookUnvalued(work, record, context, row, more);
+  return value.kind === 'valued' ? valueLater(work, record, context, statusOf(work, record)!) : APPLIED;
+}
+
+function firstLeg(work: Work, row: PaymentStatusRow): CreditRow {
+  return work.must(payoutAccumulation, row.client_id, row.provider, row.payment_id, 1);
+}
+
+/** What came above a part that has its value, at the record's own rate; undefined: it is worth nothing. */
+function valueOfRest({ value }: ValuedRecord, already: bigint): LegValue | undefined {
   const rate =
     value.rate === null || value.rate_id === null
       ? undefined
       : { rate_id: value.rate_id, usdt_per_eth: value.rate };
   const rest = valuePayment(
-    payment,
+    value.payment,
     { strategy: value.strategy!, feeBps: value.fee_bps!, rate },
-    row.incoming,
+    already,
   );
-  if (rest.kind !== 'valued' || !rest.gross || !rest.fee || !rest.net) return clash(work, record, row);
-  creditLeg(work, record, context, row, { ...rest, gross: rest.gross, fee: rest.fee, net: rest.net }, true);
-  return APPLIED;
+  if (rest.kind !== 'valued' || !rest.gross || !rest.fee || !rest.net) return undefined;
+  return { ...rest, gross: rest.gross, fee: rest.fee, net: rest.net };
 }

@@ -11,7 +11,8 @@ import { convertFloor, feeOf, type Money, money, Rate } from '../../schemas/mone
 interface Seen {
   /** Received so far, in minor units of its asset. */
   readonly received: bigint;
-  readonly state: 'unvalued' | 'credited';
+  /** What of it has its value. */
+  readonly credited: bigint;
   readonly status: string;
 }
 
@@ -76,31 +77,29 @@ export class Recomputation {
     if (this.over.has(id)) return undefined;
     const seen = this.open.get(id);
     const status = payment.payment_status;
+    const isMore = seen?.status === 'partially_paid' && status === 'finished';
     if (place.attempt > 0) {
-      // Its postings are in the journal; that the payment has its value now is only here.
-      const state = record.kind === 'valued' ? 'credited' : (seen?.state ?? 'unvalued');
-      this.remember(id, { received: received.minor, state, status });
+      // Its postings are in the journal; how much of the payment has its value now is only here.
+      if (seen && !isMore && record.kind === 'unvalued') return undefined;
+      const credited = record.kind === 'valued' ? received.minor : (seen?.credited ?? 0n);
+      this.remember(id, { received: received.minor, credited, status });
       return undefined;
     }
-    if (record.kind === 'unvalued') {
-      if (seen) return undefined;
-      this.remember(id, { received: received.minor, state: 'unvalued', status });
-      return this.book(record, 0, received, null, null, [
-        { debit: 'wallet:incoming', credit: 'client:unvalued', amount: received },
-      ]);
-    }
-    if (!seen) {
-      this.remember(id, { received: received.minor, state: 'credited', status });
-      return this.credit(record, 1, received, record.net!, record.fee!, 'wallet:incoming');
-    }
-    if (seen.state === 'unvalued') {
-      this.remember(id, { ...seen, state: 'credited' });
-      return this.credit(record, 1, received, record.net!, record.fee!, 'client:unvalued');
-    }
-    if (seen.status !== 'partially_paid' || status !== 'finished') return undefined;
-    this.remember(id, { received: received.minor, state: 'credited', status });
-    if (received.minor <= seen.received) return undefined;
-    return this.secondLeg(record, money(received.asset, received.minor - seen.received));
+    if (seen && !isMore && (record.kind === 'unvalued' || seen.credited === seen.received)) return undefined;
+    const before = seen ?? { received: 0n, credited: 0n };
+    const credited = record.kind === 'valued' ? received.minor : before.credited;
+    this.remember(id, { received: received.minor, credited, status });
+    const more = money(received.asset, received.minor - before.received);
+    if (record.kind === 'unvalued')
+      return more.minor > 0n ? this.book(record, 0, more, null, null, [intoUnvalued(more)]) : undefined;
+    if (before.credited === received.minor) return undefined;
+    const rest = money(received.asset, received.minor - before.credited);
+    // Straight to its value, unless a part of it waits for one: then all of it comes from there.
+    const waits = before.credited < before.received;
+    const from = waits ? 'client:unvalued' : 'wallet:incoming';
+    const first = waits && more.minor > 0n ? [intoUnvalued(more)] : [];
+    const { net, fee } = before.credited > 0n ? valueOfRest(record, rest) : record;
+    return this.credit(record, before.credited > 0n ? 2 : 1, rest, net!, fee!, from, first);
   }
 
   /** A partition is at its end, and with it the records of its payments. */
@@ -119,15 +118,8 @@ export class Recomputation {
 
   private remember(id: string, seen: Seen): void {
     this.open.delete(id);
-    if (seen.state === 'credited' && seen.status !== 'partially_paid') this.over.add(id);
+    if (seen.credited === seen.received && seen.status !== 'partially_paid') this.over.add(id);
     else this.open.set(id, seen);
-  }
-
-  private secondLeg(record: PaymentValued, rest: Money): Booking {
-    const gross =
-      record.net!.asset === rest.asset ? rest : convertFloor(rest, new Rate(record.rate!), record.net!.asset);
-    const fee = feeOf(gross, record.fee_bps!);
-    return this.credit(record, 2, rest, money(gross.asset, gross.minor - fee.minor), fee, 'wallet:incoming');
   }
 
   private credit(
@@ -137,10 +129,12 @@ export class Recomputation {
     net: Money,
     fee: Money,
     from: string,
+    first: readonly Line[],
   ): Booking {
     const isLocked = received.asset !== net.asset;
     const source = isLocked ? 'position:open' : from;
     const lines = [
+      ...first,
       ...(isLocked ? [{ debit: from, credit: 'position:open', amount: received }] : []),
       { debit: source, credit: 'client:available', amount: net },
       { debit: source, credit: 'platform:fees', amount: fee },
@@ -173,6 +167,18 @@ export class Recomputation {
       bump(this.balances, `client:${client}:${account.slice('client:'.length)}|${asset}`, change);
     }
   }
+}
+
+function intoUnvalued(amount: Money): Line {
+  return { debit: 'wallet:incoming', credit: 'client:unvalued', amount };
+}
+
+/** A second leg: what came above the first, at the record's own rate. */
+function valueOfRest(record: PaymentValued, rest: Money): { net: Money; fee: Money } {
+  const gross =
+    record.net!.asset === rest.asset ? rest : convertFloor(rest, new Rate(record.rate!), record.net!.asset);
+  const fee = feeOf(gross, record.fee_bps!);
+  return { net: money(gross.asset, gross.minor - fee.minor), fee };
 }
 
 /** The client of a journal record, or undefined for one of the platform's accounts. */

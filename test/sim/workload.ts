@@ -16,8 +16,6 @@ export interface Expected {
   readonly script: PaymentScript;
   readonly clientId: bigint;
   readonly fate: Fate;
-  /** It changes its outcome after a partial payment: rates that are away in between make it a case for a person. */
-  readonly upgrades: boolean;
 }
 
 export interface Workload {
@@ -62,7 +60,7 @@ export function inventWorkload(random: Random, faults: Faults): Workload {
       parentId: script.id,
       steps: straight(random, random.int(0, SPAN_MS), outcomeOf(random, script)),
     };
-    payments.push({ script: again, clientId, fate: 'credited', upgrades: false });
+    payments.push({ script: again, clientId, fate: 'credited' });
   }
   return { clients, payments };
 }
@@ -121,7 +119,7 @@ function inventPayment(
   };
   const outcome = outcomeOf(random, base);
   const { steps, fate } = lifeOf(random, kind, start, outcome);
-  return { script: { ...base, steps }, clientId, fate, upgrades: kind.startsWith('partial then') };
+  return { script: { ...base, steps }, clientId, fate };
 }
 
 /** About what the price is worth, with awkward last digits. */

@@ -254,10 +254,63 @@ describe('partially paid, then finished', () => {
     expect(status(work)).toMatchObject({ legs: 1, status: 'finished' });
   });
 
-  it('a second leg without a rate is parked, not guessed', () => {
+  const noRate = { rate: null };
+
+  it('a rest that comes without a rate waits for one and is credited as leg 2 at that [failure H1]', () => {
     const work = workWith();
     putValue(work, confirmed(partial));
-    expect(put(work, {}, { rate: null })).toEqual({ end: 'quarantined', reason: 'no_usable_rate' });
+    expect(put(work, {}, noRate)).toEqual(applied);
+    expect(status(work)).toMatchObject({ state: 'unvalued', legs: 1, incoming: eth('0.0125').minor });
+    expect(work.must(clientAccounts, CLIENT, 'ETH').unvalued).toBe(eth('0.0025').minor);
+    expect(put(work, {}, noRate)).toEqual(duplicate);
+    expect(put(work, {}, { rate: '5000', rateId: 'r-2' })).toEqual(applied);
+    expect(work.must(clientAccounts, CLIENT, 'ETH').unvalued).toBe(0n);
+    expect(work.all(payoutAccumulation)).toMatchObject([
+      { leg: 1, gross: usdt('40').minor, rate_id: 'r-1' },
+      { leg: 2, gross: usdt('12.5').minor, net: usdt('12.125').minor, rate_id: 'r-2' },
+    ]);
+    expect(status(work)).toMatchObject({ state: 'credited', legs: 2, status: 'finished' });
+    expect(put(work, {}, { rate: '5000', rateId: 'r-2' })).toEqual(duplicate);
+    expect(notCredited(work)).toEqual([]);
+  });
+
+  it('a part that waits for a rate and its rest become one value [failure H1]', () => {
+    const work = workWith();
+    putValue(work, { ...proposed({}, noRate), payment: facts(partial), received: eth('0.01') });
+    expect(status(work)).toMatchObject({ state: 'unvalued', status: 'partially_paid' });
+    expect(put(work, {}, noRate)).toEqual(applied);
+    expect(status(work)).toMatchObject({ state: 'unvalued', status: 'finished', legs: 0 });
+    expect(work.must(clientAccounts, CLIENT, 'ETH').unvalued).toBe(eth('0.0125').minor);
+    expect(putValue(work, confirmed(partial))).toEqual(stale);
+    expect(put(work)).toEqual(applied);
+    expect(work.must(clientAccounts, CLIENT, 'ETH').unvalued).toBe(0n);
+    expect(work.all(payoutAccumulation)).toMatchObject([{ leg: 1, gross: usdt('50').minor }]);
+    expect(bookedBy(work)).toEqual({
+      'wallet:incoming ETH': '0.0125',
+      'position:open ETH': '-0.0125',
+      'position:open USDT': '50',
+      'client:available USDT': '-48.5',
+      'platform:fees USDT': '-1.5',
+    });
+  });
+
+  it('a rest that comes with a rate values the part that waits for one, too', () => {
+    const work = workWith();
+    putValue(work, { ...proposed({}, noRate), payment: facts(partial), received: eth('0.01') });
+    expect(put(work)).toEqual(applied);
+    expect(status(work)).toMatchObject({ state: 'credited', status: 'finished', legs: 1 });
+    expect(work.must(clientAccounts, CLIENT, 'ETH').unvalued).toBe(0n);
+    expect(work.all(payoutAccumulation)).toMatchObject([{ leg: 1, gross: usdt('50').minor }]);
+  });
+
+  it('a refund undoes the leg that is credited and the rest that is not', () => {
+    const work = workWith();
+    putValue(work, confirmed(partial));
+    put(work, {}, noRate);
+    expect(put(work, { payment_status: 'refunded' })).toEqual(applied);
+    expect(bookedBy(work)).toEqual({});
+    expect(work.must(clientAccounts, CLIENT, 'ETH').unvalued).toBe(0n);
+    expect(status(work)).toMatchObject({ state: 'closed', incoming: 0n });
   });
 
   it('a second leg with parts missing is parked, and does not stop the partition', () => {
