@@ -14,7 +14,7 @@ export const GROUPS = {
   },
   postings: {
     files: inFolder('ledger', 'posting', 'accounts'),
-    tests: ['test/unit/ledger/{posting,work}.test.ts'],
+    tests: ['test/unit/ledger/{accounts,posting,work}.test.ts'],
   },
   entries: { files: inFolder('ledger', 'entries'), tests: ['test/unit/ledger/entries.test.ts'] },
   convert: {
@@ -57,11 +57,14 @@ export const GROUPS = {
   },
   signature: {
     files: inFolder('gateway/ipn', 'signature', 'canonical'),
-    tests: ['test/unit/gateway/ipn/{signature,samples,number,bad-input}.test.ts'],
+    tests: [
+      'test/unit/gateway/bad-inputs.test.ts',
+      'test/unit/gateway/ipn/{canonical,signature,samples}.test.ts',
+    ],
   },
   parser: {
     files: inFolder('gateway/ipn', 'json', 'number', 'parse'),
-    tests: ['test/unit/gateway/ipn/{json,number,bad-input,samples}.test.ts'],
+    tests: ['test/unit/gateway/bad-inputs.test.ts', 'test/unit/gateway/ipn/{json,number,samples}.test.ts'],
   },
 } as const satisfies Record<string, Group>;
 

@@ -1,4 +1,5 @@
 /** Mutation testing counts right, and its scope names files that exist and what decides about money. */
+import { matchesGlob } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GROUPS } from '../mutation/groups.ts';
 import { strykerPlugins } from '../mutation/ignore-words.ts';
@@ -35,11 +36,22 @@ describe('the scope', () => {
     expect(new Set(files).size).toBe(files.length);
   });
 
+  it('names tests that exist, by every pattern and every word in braces', () => {
+    const tests = Object.values(GROUPS).flatMap(({ tests }) => tests.flatMap(alternatives));
+    expect(tests.filter((pattern) => !there.some((path) => matchesGlob(path, pattern)))).toEqual([]);
+  });
+
   it('has every transition', () => {
     const transitions = there.filter((path) => /^processors\/.*\/transition[^/]*\.ts$/.test(path));
     expect(transitions.filter((path) => !files.includes(path))).toEqual([]);
   });
 });
+
+/** `a/{b,c}.ts` as its single patterns. */
+function alternatives(pattern: string): string[] {
+  const [, before, words, after] = /^(.*)\{(.*)\}(.*)$/.exec(pattern) ?? [];
+  return words === undefined ? [pattern] : words.split(',').map((word) => `${before}${word}${after}`);
+}
 
 describe('words for people are not mutated', () => {
   const { shouldIgnore } = strykerPlugins[0]!.value;
