@@ -97,6 +97,42 @@ describe('against JSON.parse', () => {
   });
 });
 
+describe('what the grammar allows', () => {
+  it('space of all four kinds, wherever a token ends', () => {
+    const tokens = [
+      '{',
+      '"a"',
+      ':',
+      '[',
+      '1',
+      ',',
+      'true',
+      ']',
+      ',',
+      '"b"',
+      ':',
+      '{',
+      '}',
+      ',',
+      '"c"',
+      ':',
+      '[',
+      ']',
+      '}',
+    ];
+    const wanted = JSON.parse(tokens.join(''));
+    for (const space of [' ', '\t', '\r', '\n', ' \t\r\n']) {
+      expect(plain(parse(space + tokens.join(space) + space))).toEqual(wanted);
+    }
+  });
+
+  it('every escape, each as JSON.parse reads it', () => {
+    const text = '["\\"\\\\\\/\\b\\f\\n\\r\\t", "a\\u0041\\u00e9\\uD83D\\ude00z", "é\\n€"]';
+    expect(plain(parse(text))).toEqual(JSON.parse(text));
+    expect(parse(text)).toEqual(['"\\/\b\f\n\r\t', 'aAé😀z', 'é\n€']);
+  });
+});
+
 describe('refusals', () => {
   it.each([
     ['empty', ''],
@@ -106,6 +142,10 @@ describe('refusals', () => {
     ['cut in a string', '{"a":"b'],
     ['cut in an escape', '{"a":"\\'],
     ['cut in \\u', '{"a":"\\u00'],
+    ['cut after an escape', '{"a":"\\n'],
+    ['letters that are no hex digits', '{"a":"\\u00g0"}'],
+    ['space among hex digits', '{"a":"\\u 041"}'],
+    ['raw newline behind an escape', '{"a":"\\n\n"}'],
     ['trailing garbage', '{"a":1}x'],
     ['two documents', '{"a":1}{"a":1}'],
     ['trailing comma', '{"a":1,}'],
@@ -155,6 +195,12 @@ describe('refusals', () => {
     expect(refusal(deep(MAX_DEPTH))).toBe('accepted');
     expect(refusal(deep(MAX_DEPTH + 1))).toBe('json_too_complex');
     expect(refusal('['.repeat(10_000))).toBe('json_too_complex');
+    const nested = (levels: number) => `${'{"a":'.repeat(levels)}0${'}'.repeat(levels)}`;
+    expect(refusal(nested(MAX_DEPTH))).toBe('accepted');
+    expect(refusal(nested(MAX_DEPTH + 1))).toBe('json_too_complex');
+    const mixed = (levels: number) => `${'[{"a":'.repeat(levels)}0${'}]'.repeat(levels)}`;
+    expect(refusal(mixed(MAX_DEPTH / 2))).toBe('accepted');
+    expect(refusal(mixed(MAX_DEPTH / 2 + 1))).toBe('json_too_complex');
     const wide = (keys: number) => `{${Array.from({ length: keys }, (_, i) => `"k${i}":0`).join(',')}}`;
     expect(refusal(wide(MAX_KEYS))).toBe('accepted');
     expect(refusal(wide(MAX_KEYS + 1))).toBe('json_too_complex');

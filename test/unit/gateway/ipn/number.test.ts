@@ -32,11 +32,25 @@ describe('exactNumber', () => {
     );
   });
 
+  it('of zero, however it is written, is always the same', () => {
+    for (const text of ['0', '-0', '0.000', '0e5', '-0.0E-7'])
+      expect(exactNumber(text)).toEqual({ negative: false, digits: '', exponent: 0 });
+    expect(exactNumber('1200e-3')).toEqual({ negative: false, digits: '12', exponent: -1 });
+    expect(exactNumber('-0.0030')).toEqual({ negative: true, digits: '3', exponent: -3 });
+  });
+
   it('is undefined for what is no JSON number', () => {
     for (const text of ['', 'x', '01', '.5', '5.', '+1', '1e', 'NaN', '1e9999999', ' 1', '1\n']) {
       expect(exactNumber(text)).toBeUndefined();
     }
   });
+});
+
+it('what is no number is the same as nothing, and is not written out', () => {
+  expect(sameNumber('x', '1')).toBe(false);
+  expect(sameNumber('1', 'x')).toBe(false);
+  expect(sameNumber('x', 'x')).toBe(false);
+  expect(() => withoutExponent('1e')).toThrow('not a JSON number: "1e"');
 });
 
 it('sameNumber says whether the values are equal', () => {

@@ -2,7 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { javascriptText, sortedText } from '../../../../gateway/ipn/canonical.ts';
 import { parseJson } from '../../../../gateway/ipn/json.ts';
-import { ipnSecrets, readAuthenticated, verifySignature } from '../../../../gateway/ipn/signature.ts';
+import {
+  ipnSecrets,
+  MAX_REWRITTEN_BYTES,
+  readAuthenticated,
+  verifySignature,
+} from '../../../../gateway/ipn/signature.ts';
 import { javascriptSender } from '../../../fixtures/bad-inputs/signatures.ts';
 import { bodyText, factsOf, IPN_SECRET, PREVIOUS_SECRET, quarantined, sign, take } from '../support.ts';
 
@@ -63,6 +68,13 @@ describe('forms', () => {
   it('a redrive reads the value that the signature vouched for', () => {
     const raw = Buffer.from('{"a":5.0}');
     expect(readAuthenticated(raw, 'javascript')).toEqual({ json: new Map([['a', { lexeme: '5' }]]) });
+    expect(readAuthenticated(Buffer.from('{"a":1e400}'), 'javascript')).toMatchObject({
+      reason: 'number_inexact',
+    });
+    expect(readAuthenticated(Buffer.from('{"a":1,"a":2}'), 'javascript')).toMatchObject({
+      reason: 'json_duplicate_key',
+      detail: expect.stringContaining('stands twice'),
+    });
     expect(readAuthenticated(raw, 'raw')).toEqual({ json: new Map([['a', { lexeme: '5.0' }]]) });
   });
 });
@@ -78,6 +90,19 @@ describe('secrets', () => {
   });
 });
 
+describe('secrets as they are set', () => {
+  it.each(['', ' ', '\n\t'])('%j is none: everybody could sign with it', (empty) => {
+    expect(() => ipnSecrets(empty)).toThrow('NOWPAYMENTS_IPN_SECRET is empty');
+    expect(ipnSecrets('one', empty).previous).toBeUndefined();
+  });
+
+  it('the line break behind a mounted secret is no part of it', () => {
+    const keys = ipnSecrets(` ${IPN_SECRET}\n`, `\t${PREVIOUS_SECRET} `);
+    expect(verdict('{}', sign('{}'), keys)).toBe('raw current');
+    expect(verdict('{}', sign('{}', PREVIOUS_SECRET), keys)).toBe('raw previous');
+  });
+});
+
 describe('not authentic', () => {
   const raw = bodyText();
   const good = sign(raw);
@@ -86,6 +111,10 @@ describe('not authentic', () => {
     ['two headers, as a list', [good, good]],
     ['two headers, joined', `${good}, ${good}`],
     ['no text', 12],
+    ['no header', undefined],
+    ['a list of one', [good]],
+    ['one digit more', `${good}0`],
+    ['one digit less', good.slice(1)],
   ])('%s', (_name, header) => {
     expect(verdict(raw, header)).toBe('not authentic');
   });
@@ -101,6 +130,21 @@ describe('not authentic', () => {
 
   it('an empty body, whatever signs it', () => {
     expect(verdict('', sign(''))).toBe('not authentic');
+  });
+
+  it('a rewritten form of a body over 16 KiB; its own bytes still are', () => {
+    const padded = (size: number) => `{"b":1, "a":"${'x'.repeat(size - 15)}"}`;
+    const sorted = (text: string) => sortedText(parseJson(Buffer.from(text)));
+    const [most, over] = [padded(MAX_REWRITTEN_BYTES), padded(MAX_REWRITTEN_BYTES + 1)];
+    expect(most).toHaveLength(MAX_REWRITTEN_BYTES);
+    expect(verdict(most, sign(sorted(most)))).toBe('sorted current');
+    expect(verifySignature(Buffer.from(over), sign(sorted(over)), secrets)).toEqual({ authentic: false });
+    expect(verdict(over, sign(over))).toBe('raw current');
+  });
+
+  it('is nothing but that, whatever was wrong', () => {
+    for (const header of [undefined, good, sign('{"a":1}')])
+      expect(verifySignature(Buffer.from('{"a":1, "a":1}'), header, secrets)).toEqual({ authentic: false });
   });
 
   it('a body that does not parse has no form but its bytes', () => {
