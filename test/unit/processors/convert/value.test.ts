@@ -76,6 +76,17 @@ describe('what a payment is worth', () => {
     });
   });
 
+  it('is what was received: neither the price nor what was asked or paid changes it, and none is too little [failures 14, 15]', () => {
+    const amount = fc.option(fc.bigInt({ min: 0n, max: 10n ** 9n }).map(String));
+    const asked = fc.record({ price_amount: amount, pay_amount: amount, actually_paid: amount });
+    fc.assert(
+      fc.property(asked, fc.constantFrom(threshold, instant), (part, context) => {
+        expect(valuePayment(facts(part), context)).toEqual(valuePayment(facts(), context));
+      }),
+    );
+    expect(textOf({ outcome_amount: '0.00125', price_amount: '50' }, threshold)).toBe('USDT 5 0.15 4.85');
+  });
+
   it('the rest of a partially paid payment: only what came above what was credited', () => {
     const value = valuePayment(facts({ outcome_amount: '0.0125' }), threshold, eth('0.01').minor);
     expect(value).toMatchObject({
@@ -126,6 +137,10 @@ describe('the proposal', () => {
     expect(proposed()).toMatchObject({
       kind: 'valued',
       strategy: 'threshold',
+      received: eth('0.0125'),
+      gross: usdt('50'),
+      fee: usdt('1.5'),
+      net: usdt('48.5'),
       rate_id: 'r-1',
       rate: '4000',
       fee_bps: 300,
