@@ -58,6 +58,7 @@ const table = {
   'clock-jump': { rate: 0.25, most: 1, text: 'clocks jump by minutes or hours, or stand still' },
   duplicates: { rate: 0.25, most: 0.8, text: 'the same webhook comes more than once' },
   disorder: { rate: 0.3, most: 0.8, text: 'webhooks of one payment come late and in another order' },
+  lost: { rate: 0.05, most: 0.5, text: 'a webhook never comes: reconcile finds it in the provider’s list' },
   forged: { rate: 0.08, most: 0.5, text: 'a webhook that nobody signed' },
   timeout: { rate: 0.06, most: 0.3, text: 'a provider does what was asked and the answer is lost' },
   outage: { rate: 0.05, most: 0.3, text: 'a provider answers with an error and did nothing' },

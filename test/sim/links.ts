@@ -20,6 +20,7 @@ export const USES: Readonly<Record<string, readonly Service[]>> = {
   sweep: ['database'],
   settle: ['database', 'evm', 'changenow', 'nowpayments', 'prices'],
   payout: ['database', 'evm', 'changenow'],
+  reconcile: ['database', 'log', 'nowpayments'],
   operator: ['database'],
   owners: ['database'],
 };

@@ -19,6 +19,14 @@ export async function unfinished(world: World): Promise<string[]> {
     const at = positions.find((row) => row.part === partition)?.next_offset ?? 0n;
     if (at < end) open.push(`accumulate stands at ${at} of ${end} in partition ${partition}`);
   }
+  const listed = await plain.query<{ part: number; next_offset: bigint }>(
+    "SELECT part, next_offset FROM consumer_position WHERE grp = 'reconcile'",
+  );
+  for (const [partition, { end }] of log.bounds(TOPIC.quarantine)) {
+    const at = listed.find((row) => row.part === partition)?.next_offset ?? 0n;
+    if (at < end) open.push(`reconcile stands at ${at} of ${end} in partition ${partition}`);
+  }
+  open.push(...(await lostWebhooks(world)));
   const [outbox] = await plain.query<{ n: number }>('SELECT count(*)::int AS n FROM outbox');
   if (outbox!.n > 0) open.push(`${outbox!.n} rows in the outbox`);
   open.push(...(await openIntents(world)), ...(await openEntities(world)));
@@ -40,6 +48,19 @@ function afterForeignUse(world: World, open: readonly string[]): string[] {
   if (before?.lines !== lines) waiting.set(world, { lines, since: elapsed });
   else if (elapsed - before.since >= HALTED_MS) return open.filter((line) => !OUTGOING.test(line));
   return [...open, 'the wallet may have been used by somebody else: not long enough ago'];
+}
+
+/** What no webhook brought is found by the last look; until then the payment stands where it stood. */
+async function lostWebhooks({ plain, nowpayments, workload }: World): Promise<string[]> {
+  if (nowpayments.lost.size === 0) return [];
+  const rows = await plain.query<{ payment_id: string; status: string }>(
+    'SELECT payment_id, status FROM payment_status',
+  );
+  const status = new Map(rows.map((row) => [row.payment_id, row.status]));
+  return workload.payments
+    .filter(({ script, isKept }) => nowpayments.lost.has(script.id) && isKept)
+    .filter(({ script }) => status.get(script.id) !== script.steps.at(-1)!.status)
+    .map(({ script }) => `payment ${script.id} is ${status.get(script.id)}, its last webhook never came`);
 }
 
 async function openIntents(world: World): Promise<string[]> {

@@ -3,8 +3,9 @@ import { emptyAccount } from '../../ledger/entries.ts';
 import { capitalIn } from '../../ledger/posting.ts';
 import { ensureFee } from '../../ledger/sql/ensure-fee.ts';
 import { write } from '../../ledger/store.ts';
-import { clientAccounts, clients } from '../../ledger/tables.ts';
+import { clientAccounts, clients, missedLooks } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
+import { lookAges } from '../../processors/reconcile/transition-missed.ts';
 import { LEDGER_ASSETS } from '../../schemas/assets.ts';
 import { type Money, parseMoney } from '../../schemas/money.ts';
 import { SETTINGS } from './settings.ts';
@@ -18,7 +19,10 @@ const CAPITAL: readonly [account: 'wallet:gas' | 'wallet:host', amount: Money][]
 ];
 
 /** Intents that never end. */
-export const RECURRING = new Set(['rates', 'limits', 'treasury', 'deposits', 'receipts', 'sweep']);
+export const RECURRING = new Set(['rates', 'limits', 'treasury', 'deposits', 'receipts', 'sweep', 'missed']);
+
+/** When reconcile looks at the provider's list for what never came, ms after a payment was made. */
+export const LOOK_AGES = lookAges(SETTINGS.MISSED_AFTER, SETTINGS.MISSED_UNTIL);
 
 export function partitionsOf(world: World): number[] {
   return [...new Set(world.workload.clients.map((client) => client.partition))].sort((a, b) => a - b);
@@ -40,6 +44,20 @@ export async function setUp(world: World): Promise<void> {
   for (const partition of partitionsOf(world)) {
     for (const kind of ['receipts', 'sweep']) work.wake(`${kind}:${partition}`, kind, String(partition));
   }
+  LOOK_AGES.forEach((age, look) => {
+    work.wake(`missed:${look}`, 'missed', String(look));
+    // As if it had run for a while: what was made before a first start is not looked at.
+    work.put(missedLooks, {
+      look,
+      age_ms: BigInt(age),
+      seen_to: work.now,
+      looked_at: null,
+      error: null,
+      refused: false,
+      after_client: null,
+      after_payment: null,
+    });
+  });
   await world.plain.transaction((tx) => write(tx, work, CODEC));
   await ensureFee(world.plain, SETTINGS.FEE_BPS);
 }

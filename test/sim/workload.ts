@@ -16,6 +16,8 @@ export interface Expected {
   readonly script: PaymentScript;
   readonly clientId: bigint;
   readonly fate: Fate;
+  /** It gets a row in the books, whatever becomes of it: its client exists, and we hold what it brings. */
+  readonly isKept: boolean;
 }
 
 export interface Workload {
@@ -60,7 +62,7 @@ export function inventWorkload(random: Random, faults: Faults): Workload {
       parentId: script.id,
       steps: straight(random, random.int(0, SPAN_MS), outcomeOf(random, script)),
     };
-    payments.push({ script: again, clientId, fate: 'credited' });
+    payments.push({ script: again, clientId, fate: 'credited', isKept: true });
   }
   return { clients, payments };
 }
@@ -119,7 +121,8 @@ function inventPayment(
   };
   const outcome = outcomeOf(random, base);
   const { steps, fate } = lifeOf(random, kind, start, outcome);
-  return { script: { ...base, steps }, clientId, fate };
+  const isKept = kind !== 'unknown client' && kind !== 'not held';
+  return { script: { ...base, steps }, clientId, fate, isKept };
 }
 
 /** About what the price is worth, with awkward last digits. */

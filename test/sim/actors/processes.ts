@@ -4,6 +4,7 @@ import { isTrouble } from '../../../ledger/db-errors.ts';
 import { cureKind, sweepKind } from '../../../processors/accumulate/recurring.ts';
 import { transferKind } from '../../../processors/hostpay/wiring.ts';
 import { depositsKind } from '../../../processors/hostpay/wiring-deposits.ts';
+import { missedKind } from '../../../processors/reconcile/wiring-missed.ts';
 import type { AnyEffectKind, LeasedIntent } from '../../../processors/runtime/intent-steps.ts';
 import type { Next } from '../../../processors/runtime/schedule.ts';
 import { Halted } from '../../../processors/runtime/takeover.ts';
@@ -14,19 +15,21 @@ import { receiptsKind } from '../../../processors/settle/wiring-receipts.ts';
 import { conversionKind, treasuryKind } from '../../../processors/settle/wiring-treasury.ts';
 import { payoutKind } from '../../../processors/split/wiring.ts';
 import { policyOf } from '../../../processors/swap/policy.ts';
+import { orderKeys } from '../../../schemas/order-mac.ts';
 import { TOPIC, TOPICS } from '../../../schemas/topology.ts';
 import { checkLedger } from '../audit/own-checks.ts';
 import { InvariantBroken } from '../audit/watch.ts';
 import { SimProcess } from '../engine.ts';
 import { linked, type Service } from '../links.ts';
 import { PublishUnknown } from '../log.ts';
-import { SETTINGS } from '../settings.ts';
+import { ORDER_SECRET, SETTINGS } from '../settings.ts';
+import { LOOK_AGES } from '../setup.ts';
 import { SIGNER } from '../signing.ts';
 import { CODEC, type World } from '../world.ts';
 import { runGateway, WEBHOOK, type Wire } from './gateway.ts';
 import { Group } from './group.ts';
 import { runOwners } from './policy.ts';
-import { runAccumulate, runConvert } from './processors.ts';
+import { runAccumulate, runConvert, runList } from './processors.ts';
 import { runRelay } from './relay.ts';
 import { weatherOf } from './weather.ts';
 import { runWorker } from './worker.ts';
@@ -49,6 +52,7 @@ const PACE_MS: Readonly<Record<string, number>> = {
   payout: 20_000,
   conversion: 20_000,
   confirm: 20_000,
+  missed: 30_000,
 };
 
 function paced(kind: AnyEffectKind): AnyEffectKind {
@@ -118,13 +122,20 @@ function payoutKinds(world: World): AnyEffectKind[] {
   return [payoutKind(shared), transferKind(shared), depositsKind(shared)].map(paced);
 }
 
+function reconcileKinds(world: World): AnyEffectKind[] {
+  const { payments } = outsideOf(world);
+  const orders = orderKeys({ secret: ORDER_SECRET, legacy: false });
+  const told = { warn: () => undefined, onMissed: () => undefined, onCompared: () => undefined };
+  return [missedKind({ codec: CODEC, payments, orders, ages: LOOK_AGES, ...told })].map(paced);
+}
+
 function rolesOf(world: World, wire: Wire): Role[] {
   const { engine, db } = world;
   const all = Array.from({ length: TOPICS[TOPIC.valued].partitions }, (_, partition) => partition);
-  const [converts, accumulates] = [new Group(engine.random, all), new Group(engine.random, all)];
+  const [converts, accumulates, lists] = [1, 2, 3].map(() => new Group(engine.random, all));
   const recurring = { db, codec: CODEC, clock: world.clocks, settings: SETTINGS };
   const sweeping = [sweepKind(recurring), cureKind(recurring)];
-  const [settling, paying] = [settleKinds(world), payoutKinds(world)];
+  const [settling, paying, finding] = [settleKinds(world), payoutKinds(world), reconcileKinds(world)];
   const members = (name: string, group: Group, run: typeof runConvert): Role[] =>
     ['a', 'b', 'c'].map((id) => ({
       name: `${name}-${id}`,
@@ -137,8 +148,8 @@ function rolesOf(world: World, wire: Wire): Role[] {
       runWorker(world, kinds);
   return [
     { name: 'gateway', tasks: [() => runGateway(world, wire), () => runGateway(world, wire)] },
-    ...members('convert', converts, runConvert),
-    ...members('accumulate', accumulates, runAccumulate),
+    ...members('convert', converts!, runConvert),
+    ...members('accumulate', accumulates!, runAccumulate),
     { name: 'relay-a', tasks: [(member) => runRelay(world, member)] },
     { name: 'relay-b', tasks: [(member) => runRelay(world, member)] },
     { name: 'relay-c', tasks: [(member) => runRelay(world, member)] },
@@ -146,6 +157,11 @@ function rolesOf(world: World, wire: Wire): Role[] {
     { name: 'settle', tasks: [worker(settling)] },
     { name: 'payout-a', tasks: [worker(paying), worker(paying)] },
     { name: 'payout-b', tasks: [worker(paying)] },
+    {
+      name: 'reconcile',
+      group: lists!,
+      tasks: [(member) => runList(world, lists!, member), worker(finding)],
+    },
   ];
 }
 
@@ -180,7 +196,8 @@ export function startProcesses(world: World, wire: Wire): void {
   for (const role of all) start(role, 0);
   for (const { name, run } of weatherOf(
     world,
-    all.map((role) => role.name),
+    // Looks for missed webhooks come within minutes here, after days in the product: no jump of a clock matters to those.
+    all.map((role) => role.name).filter((name) => name !== 'reconcile'),
   )) {
     engine.spawn(new SimProcess('world'), name, run);
   }

@@ -1,7 +1,8 @@
-/** convert and accumulate through their real drivers and handlers. */
+/** convert, accumulate and the list of reconcile through their real drivers and handlers. */
 import { Registry } from 'prom-client';
 import { GROUP as ACCUMULATE, accumulateHandler } from '../../../processors/accumulate/wiring.ts';
 import { GROUP as CONVERT, convertHandler } from '../../../processors/convert/wiring.ts';
+import { quarantineHandler } from '../../../processors/reconcile/quarantine-wiring.ts';
 import type { RetryTime } from '../../../processors/runtime/retry.ts';
 import { StatefulDriver } from '../../../processors/runtime/stateful.ts';
 import { StatelessDriver } from '../../../processors/runtime/stateless.ts';
@@ -67,4 +68,23 @@ export function runAccumulate(world: World, group: Group, member: string): Promi
     retryTime: retryTimeOf(world),
   });
   return runConsumer(world, { member, topic: TOPIC.valued, group, driver });
+}
+
+const RECONCILE = 'reconcile';
+
+/** What was parked, in the table that people read. */
+export function runList(world: World, group: Group, member: string): Promise<never> {
+  const { db, clocks: clock } = world;
+  const handler = quarantineHandler({ db, codec: CODEC, clock, log: SILENT, learnSchemas });
+  const driver = new StatefulDriver({
+    db,
+    clock,
+    log: SILENT,
+    group: RECONCILE,
+    topic: TOPIC.quarantine,
+    owner: member,
+    handler,
+    retryTime: retryTimeOf(world),
+  });
+  return runConsumer(world, { member, topic: TOPIC.quarantine, group, driver });
 }

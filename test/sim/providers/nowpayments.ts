@@ -55,6 +55,8 @@ const REPEAT_MS = 30_000;
 
 export class SimNowPayments implements NowPayments {
   readonly deliveries: Delivery[] = [];
+  /** Payments of which a webhook never came. */
+  readonly lost = new Set<string>();
   readonly #engine: Engine;
   readonly #chain: SimChain;
   readonly #host: string;
@@ -99,6 +101,7 @@ export class SimNowPayments implements NowPayments {
       payment.payoutHash = this.#chain.pay(VAULT, this.#host, asset, amount);
     }
     const { random, faults } = this.#engine;
+    if (this.#isLost(payment, step)) return;
     const raw = Buffer.from(bodyOf(payment.script, step));
     const copies = faults.strikes('duplicates') ? random.int(2, 3) : 1;
     for (let i = 0; i < copies; i++) {
@@ -106,6 +109,15 @@ export class SimNowPayments implements NowPayments {
       this.send(raw, signed(raw), late);
     }
     if (faults.strikes('forged')) this.send(raw, '0'.repeat(128), random.int(0, 5_000));
+  }
+
+  /** Not that of a part whose rest comes by another transfer: GET tells only the latest one. */
+  #isLost({ script, next }: Live, { status, forward }: PaymentStep): boolean {
+    const isPart = forward !== null && script.steps.slice(next).some((later) => later.forward !== null);
+    if (isPart || !this.#engine.faults.strikes('lost')) return false;
+    this.#engine.note(`the webhook ${status} of payment ${script.id} is lost`);
+    this.lost.add(script.id);
+    return true;
   }
 
   send(raw: Buffer, signature: string, afterMs: number): void {
