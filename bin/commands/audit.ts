@@ -36,6 +36,12 @@ async function run(options: Options): Promise<void> {
     if (isTerminal) process.stderr.write(`\rpartition ${partition + 1} of ${of} `);
   });
   if (isTerminal) process.stderr.write('\r\x1b[K');
+  const { journal, valued, credits } = report.records;
+  // A client id with a digit wrong agrees with everything, and says nothing.
+  if (options.client !== undefined && report.ok && journal + valued + report.balances.length === 0) {
+    const { InputError } = await import('../../gateway/api/input-error.ts');
+    throw new InputError('--client', options.client, 'no record and no row of the ledger is of this client');
+  }
   if (!report.ok) process.exitCode = 1;
   const { printRows, toJson } = await import('../operator.ts');
   if (options.json) {
@@ -55,7 +61,6 @@ async function run(options: Options): Promise<void> {
     };
   });
   printRows(rows, false, 'no balances: the topics are empty');
-  const { journal, valued, credits } = report.records;
   const read = `${journal} records of ${TOPIC.journal} and ${valued} of ${TOPIC.valued} with ${credits} credits`;
   if (report.ok) {
     console.log(

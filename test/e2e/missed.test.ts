@@ -90,6 +90,8 @@ it('`audit` finds topics and ledger equal, all of them and of one client, now an
     code: 0,
     output: expect.stringContaining('each agrees with the ledger'),
   });
+  const nobody = await spillway('audit', '--client', '-1009999999999');
+  expect(nobody).toMatchObject({ code: 1, output: expect.stringContaining('no record and no row') });
   const then = await spillway('audit', '--at', new Date(Date.now() - 5_000).toISOString(), '--json');
   expect(then.code, then.output).toBe(0);
 });
