@@ -49,6 +49,7 @@ export async function runConsumer(world: World, options: ConsumerOptions): Promi
     // A member hears of a rebalance with its next heartbeat, not at once.
     if (engine.clock.elapsed >= deafUntil && engine.random.chance(0.6)) await consumer.rejoin();
     const worked = await consumer.round();
+    await consumer.commitLeft();
     if (!worked) await engine.sleep(engine.random.int(...IDLE_MS), (bell) => consumer.hears(bell));
   }
 }
@@ -59,6 +60,8 @@ class Consumer {
   readonly #at = new Map<number, bigint>();
   /** Partitions whose first batch after the takeover, with its proof of the log, is still to come. */
   readonly #fresh = new Set<number>();
+  /** What this member last committed. */
+  readonly #committed = new Map<number, bigint>();
   readonly #signal = new AbortController().signal;
   #heardAt: number;
 
@@ -97,6 +100,16 @@ class Consumer {
     const seeks = await driver.takeOver([partition], async () => this.#world.log.bounds(topic));
     this.#at.set(partition, seeks.get(partition)!);
     this.#fresh.add(partition);
+  }
+
+  /** What a refused commit or a rebalance left: no later batch may make up for it. */
+  async commitLeft(): Promise<void> {
+    const { commit, driver } = this.#options;
+    if (!commit) return;
+    for (const partition of [...driver.movedPartitions()]) {
+      const next = driver.nextOffset(partition);
+      if (next !== null && next !== this.#committed.get(partition)) await this.#commit(partition, next);
+    }
   }
 
   /** @returns false when there was nothing to read */
@@ -157,6 +170,7 @@ class Consumer {
       return;
     }
     commit(partition, next);
+    this.#committed.set(partition, next);
     if (!engine.faults.strikes('commit-back')) return;
     const { start } = log.bounds(topic).get(partition)!;
     const lower = engine.faults.chanceOf('commit-back').int(Number(start), Number(next));
