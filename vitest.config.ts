@@ -18,8 +18,9 @@ export default defineConfig({
           ...common,
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
-          testTimeout: 20_000,
-          hookTimeout: 60_000,
+          // A property of many runs takes a second alone, and a minute beside the suites of the other lane.
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
       { test: { ...common, name: 'sim', include: ['test/sim/**/*.test.ts'], testTimeout: 120_000 } },

@@ -369,6 +369,7 @@ export const missedLooks = table('missed_looks', ['look'], {
   looked_at: 'time?',
   error: 'text?',
   refused: 'bool',
+  next_page: 'int',
   after_client: 'bigint?',
   after_payment: 'text?',
 });

@@ -26,6 +26,8 @@ CREATE TABLE missed_looks (
   error text,
   -- the provider refuses its list: what is known is asked for one by one
   refused boolean NOT NULL,
+  -- of the list, where more was made in one second than one transaction compares; else 0
+  next_page int NOT NULL,
   -- then: the last one asked for of those first seen at seen_to
   after_client bigint,
   after_payment text

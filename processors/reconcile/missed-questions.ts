@@ -7,6 +7,8 @@ import type { ProviderFailure } from '../runtime/schedule.ts';
 export interface Question {
   readonly from: Date;
   readonly to: Date;
+  /** The first page of the list that is asked for, from 0 on. */
+  readonly page: number;
   /** Where the list is refused: payments of that span that are not over here. Null: the list is asked. */
   readonly open: readonly OpenPayment[] | null;
   /** There are more of them. */
@@ -26,6 +28,8 @@ export interface Seen {
   readonly unreadable: readonly string[];
   /** Everything up to here was answered; null: nothing was. */
   readonly seenTo: Reached | null;
+  /** Of the same span of the list, where that much was made at once that all pages read end in its first second; else 0. */
+  readonly nextPage: number;
   /** Why it was not all. */
   readonly failure: ProviderFailure | null;
   /** The provider does not give this key its list. */
@@ -41,20 +45,24 @@ const AT_ONCE = 8;
 /** Whatever the provider means by the ends of a span: the next one overlaps. */
 const OVERLAP_MS = 1_000;
 
-/** Reads the list from the oldest on, as far as one go may. */
+/**
+ * Reads the list from the oldest on, as far as one go may. The list is sorted by the time of making, so that what is made
+ * later moves no page of it.
+ */
 export async function readSpan(
   api: Pick<NowPayments, 'payments'>,
-  { from, to }: Question,
+  { from, to, page: first }: Question,
   signal: AbortSignal,
 ): Promise<Seen> {
   const payments: ListedPayment[] = [];
   const unreadable: string[] = [];
   const until = performance.now() + ASKING_MS;
   let reached = from;
+  let page = first;
   let failure: ProviderFailure | null = null;
   let isRefused = false;
   try {
-    for (let page = 0; page < PAGES && performance.now() < until && !signal.aborted; page += 1) {
+    for (; page < first + PAGES && performance.now() < until && !signal.aborted; page += 1) {
       const asked = { from: new Date(from.getTime() - OVERLAP_MS), to, page, limit: PAGE };
       const answer = await api.payments(asked);
       payments.push(...answer.payments);
@@ -63,14 +71,14 @@ export async function readSpan(
       reached = answer.isFull ? clamp(last, from, to) : to;
       if (!answer.isFull) break;
     }
-    if (reached <= from) failure = stuck(payments.length);
+    if (page === first && reached <= from) failure = noAnswer();
   } catch (error) {
     failure = toFailure(error);
     const { status } = error as { readonly status?: number };
     isRefused = status === 401 || status === 403;
   }
   const seenTo = reached > from ? { at: reached, client: null, payment: null } : null;
-  return { payments, unreadable, seenTo, failure, isRefused };
+  return { payments, unreadable, seenTo, nextPage: seenTo || isRefused ? 0 : page, failure, isRefused };
 }
 
 /** Asks for each payment; the first failure ends the asking, an answer that makes no sense does not. */
@@ -103,7 +111,8 @@ export async function askSingly(
   };
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
   const payments = [...answers.values()].filter((payment) => payment !== null);
-  return { payments, unreadable, seenTo: reachedOf(open, answers, isFull, to), failure, isRefused: true };
+  const seenTo = reachedOf(open, answers, isFull, to);
+  return { payments, unreadable, seenTo, nextPage: 0, failure, isRefused: true };
 }
 
 /** Up to the first that has no answer. */
@@ -124,7 +133,10 @@ function clamp(at: Date, from: Date, to: Date): Date {
   return at < from ? from : at > to ? to : at;
 }
 
-function stuck(count: number): ProviderFailure {
-  const message = `${count} payments listed without coming past the first second of the span`;
-  return { kind: 'transient', code: 'no_progress', message };
+function noAnswer(): ProviderFailure {
+  return {
+    kind: 'transient',
+    code: 'no_progress',
+    message: 'the time for asking was over before the first page',
+  };
 }

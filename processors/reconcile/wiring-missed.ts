@@ -38,6 +38,7 @@ export interface MissedDeps {
   readonly onCompared: (count: number) => void;
 }
 
+const NOTHING = { payments: [], unreadable: [], seenTo: null, isRefused: false } as const;
 /** One question is about no more than this, however long nobody asked. */
 const SPAN_MS = 24 * 60 * 60_000;
 /** Payments that are asked for singly in one go. */
@@ -66,7 +67,9 @@ export function missedKind(deps: MissedDeps): EffectKind<Question, Seen> {
       if (due <= row.seen_to) return { next: { pollAt: later(row.seen_to, age + paceOf(age)) } };
       const from = { at: row.seen_to, client: row.after_client, payment: row.after_payment };
       const open = row.refused ? await openPayments(tx, from, due, SINGLY) : null;
-      return { call: { from: row.seen_to, to: due, open, isFull: open?.length === SINGLY } };
+      return {
+        call: { from: row.seen_to, to: due, page: row.next_page, open, isFull: open?.length === SINGLY },
+      };
     },
     perform: (question, signal) =>
       question.open === null
@@ -100,6 +103,7 @@ async function begin(tx: Db, deps: MissedDeps, work: Work, subject: string, age:
     looked_at: null,
     error: null,
     refused: false,
+    next_page: 0,
     after_client: null,
     after_payment: null,
   });
@@ -116,9 +120,7 @@ async function apply(
   work: Work,
 ): Promise<Next> {
   const seen: Seen =
-    'ok' in outcome
-      ? outcome.ok
-      : { payments: [], unreadable: [], seenTo: null, failure: outcome.error, isRefused: false };
+    'ok' in outcome ? outcome.ok : { ...NOTHING, nextPage: question.page, failure: outcome.error };
   const age = ageOf(deps, subject)!;
   const row = await lookOf(tx, work, subject);
   if (!row) return { pollAt: 'soon' };
@@ -135,17 +137,22 @@ async function apply(
   return nextLook(seen, question, age, work.now);
 }
 
-function moved(
+/** Where a look stands after an answer. */
+export function moved(
   row: MissedLookRow,
   question: Question,
-  { seenTo, isRefused }: Seen,
+  { seenTo, nextPage, isRefused }: Seen,
   now: Date,
 ): MissedLookRow {
-  if (seenTo === null) return { ...row, refused: isRefused };
+  if (seenTo === null) {
+    const looked_at = nextPage > row.next_page ? now : row.looked_at;
+    return { ...row, next_page: nextPage, looked_at, refused: isRefused };
+  }
   const isOver = seenTo.at >= question.to;
   return {
     ...row,
     seen_to: seenTo.at,
+    next_page: 0,
     after_client: seenTo.client,
     after_payment: seenTo.payment,
     looked_at: now,

@@ -54,6 +54,7 @@ export async function setUp(world: World): Promise<void> {
       looked_at: null,
       error: null,
       refused: false,
+      next_page: 0,
       after_client: null,
       after_payment: null,
     });

@@ -46,6 +46,9 @@ export async function createTopic(kafka: Kafka, numPartitions: number): Promise<
     });
     // kafkajs' own wait fails when the broker, busy, has not heard of the topic yet.
     await until(`leaders of ${topic}`, () => hasLeaders(admin, topic, numPartitions));
+    // The metadata names a leader before the broker has opened its log: of a first batch one partition would be refused
+    // and the other written, and kafkajs sends both again.
+    await until(`offsets of ${topic}`, () => hasOffsets(admin, topic));
   } finally {
     await admin.disconnect();
   }
@@ -58,6 +61,16 @@ async function hasLeaders(admin: Admin, topic: string, partitions: number): Prom
     return found?.partitions.length === partitions && found.partitions.every(({ leader }) => leader >= 0);
   } catch (error) {
     if ((error as { type?: string }).type !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
+    return false;
+  }
+}
+
+async function hasOffsets(admin: Admin, topic: string): Promise<boolean> {
+  try {
+    await admin.fetchTopicOffsets(topic);
+    return true;
+  } catch (error) {
+    if ((error as { retriable?: boolean }).retriable !== true) throw error;
     return false;
   }
 }
