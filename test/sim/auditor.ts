@@ -4,8 +4,12 @@ import { readBooks } from './audit/books.ts';
 import { auditExplain } from './audit/explain.ts';
 import { auditOutside } from './audit/outside.ts';
 import { checkAll } from './audit/own-checks.ts';
+import { auditParked } from './audit/parked.ts';
 import { auditPayments } from './audit/payments.ts';
+import { auditPosition } from './audit/position.ts';
+import { auditThresholds } from './audit/thresholds.ts';
 import { auditTopics } from './audit/topics.ts';
+import { auditValues } from './audit/values.ts';
 import type { World } from './world.ts';
 
 /** @returns one line per thing that is wrong */
@@ -14,7 +18,11 @@ export async function audit(world: World): Promise<string[]> {
   return [
     ...auditPayments(books, world.workload.payments),
     ...auditAccounts(books, world.chain.foreignUse.length > 0),
+    ...auditPosition(books),
     ...auditOutside(world, books),
+    ...auditValues(world, books),
+    ...auditThresholds(world, books),
+    ...auditParked(world, books),
     ...auditTopics(world, books),
     ...world.watch.atEnd(),
     ...(await checkAll(world)),

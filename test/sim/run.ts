@@ -18,6 +18,8 @@ export interface SimOptions {
   /** Exactly these; without a list the seed chooses. */
   readonly faults?: readonly FaultName[] | undefined;
   readonly print?: (line: string) => void;
+  /** How long the quiet phase may last, virtual ms; the usual limit suits what waits for hourly looks. */
+  readonly restWithinMs?: number;
   /** Tests tamper with the books here, to see that it is noticed. */
   readonly beforeAudit?: (world: World) => Promise<void>;
 }
@@ -71,17 +73,20 @@ export async function simulate(warm: WarmPglite, options: SimOptions): Promise<S
   };
 }
 
-async function problemsOf(world: World, { beforeAudit }: SimOptions): Promise<readonly string[]> {
+async function problemsOf(
+  world: World,
+  { beforeAudit, restWithinMs = REST_WITHIN_MS }: SimOptions,
+): Promise<readonly string[]> {
   await setUp(world);
   startProcesses(world, new Wire());
-  const open = await storyOf(world);
+  const open = await storyOf(world, restWithinMs);
   if (open.length === 0) await beforeAudit?.(world);
   await coverEnd(world);
   return open.length === 0 ? audit(world) : open;
 }
 
 /** @returns why it did not come to rest; empty when it did */
-async function storyOf(world: World): Promise<string[]> {
+async function storyOf(world: World, restWithinMs: number): Promise<string[]> {
   const { engine, nowpayments } = world;
   const { clock } = engine;
   const limits = { maxSteps: MAX_STEPS };
@@ -90,7 +95,7 @@ async function storyOf(world: World): Promise<string[]> {
   await engine.run(faultsOver, limits);
   engine.faults.quiet = true;
   engine.trace.add('--- quiet ---');
-  const until = clock.elapsed + REST_WITHIN_MS;
+  const until = clock.elapsed + restWithinMs;
   let [open, decidedAt] = [['nothing was looked at yet'], Number.NEGATIVE_INFINITY];
   // What a decision gave back is paid by the next sweep.
   const ahead = engine.faults.on.map((name) =>

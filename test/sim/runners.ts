@@ -9,6 +9,10 @@ export interface Job {
   readonly seed: string;
   /** As in SimOptions. */
   readonly faults?: readonly FaultName[] | undefined;
+  /** As in SimOptions. */
+  readonly restWithinMs?: number;
+  /** The bug of that name is in the product; only where the module hooks are, in a worker process. */
+  readonly plant?: string;
 }
 
 /** Does one job at a time. */
@@ -99,13 +103,20 @@ export class Local implements Executor {
     this.#runs += 1;
     if (this.#runs % RECYCLE_AFTER === 0) await this.close();
     this.#warm ??= await WarmPglite.open();
-    return simulate(this.#warm, { ...job, ...(this.#print ? { print: this.#print } : {}) });
+    const run = job.plant === undefined ? simulate : await withPlant(job.plant);
+    return run(this.#warm, { ...job, ...(this.#print ? { print: this.#print } : {}) });
   }
 
   async close(): Promise<void> {
     await this.#warm?.close();
     this.#warm = undefined;
   }
+}
+
+/** Loaded when the first is asked for: its hooks see every module that comes after. */
+async function withPlant(name: string): Promise<typeof simulate> {
+  const { simulatePlanted } = await import('./planted/hook.ts');
+  return simulatePlanted(name);
 }
 
 /** A run that takes longer hangs: hours of virtual time are seconds. */

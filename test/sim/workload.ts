@@ -1,8 +1,9 @@
 /** Invents clients and their payments by the seed, and knows what must become of each. */
 import type { ClientRow } from '../../ledger/tables.ts';
-import { makeOrderId } from '../../schemas/order-id.ts';
+import { makeOrderId, type OrderMac } from '../../schemas/order-id.ts';
 import { orderMac } from '../../schemas/order-mac.ts';
 import { partitionOf } from '../../schemas/partition.ts';
+import type { ReasonCode } from '../../schemas/reasons.ts';
 import { SIM_START } from './clock.ts';
 import type { Faults } from './faults.ts';
 import type { PaymentScript, PaymentStep } from './providers/nowpayments.ts';
@@ -18,6 +19,8 @@ export interface Expected {
   readonly fate: Fate;
   /** It gets a row in the books, whatever becomes of it: its client exists, and we hold what it brings. */
   readonly isKept: boolean;
+  /** The reason with which it must stand in quarantine; null: it must not. */
+  readonly parked: ReasonCode | null;
 }
 
 export interface Workload {
@@ -62,7 +65,7 @@ export function inventWorkload(random: Random, faults: Faults): Workload {
       parentId: script.id,
       steps: straight(random, random.int(0, SPAN_MS), outcomeOf(random, script)),
     };
-    payments.push({ script: again, clientId, fate: 'credited', isKept: true });
+    payments.push({ script: again, clientId, fate: 'credited', isKept: true, parked: null });
   }
   return { clients, payments };
 }
@@ -95,11 +98,24 @@ const KINDS = [
   'partial then all at once',
   'failed then finished',
   'expired',
+  'failed while sending',
   'refunded early',
   'refunded late',
   'unknown client',
   'not held',
+  'forged order',
 ] as const;
+
+type Kind = (typeof KINDS)[number] | 'straight';
+
+const PARKED: Readonly<Partial<Record<Kind, ReasonCode>>> = {
+  'unknown client': 'unknown_client',
+  'not held': 'outcome_asset_not_held',
+  'forged order': 'order_forged',
+};
+
+const OURS = orderMac(ORDER_SECRET);
+const MACS: Readonly<Partial<Record<Kind, OrderMac>>> = { 'forged order': orderMac('somebody else’s') };
 
 function inventPayment(
   random: Random,
@@ -114,15 +130,15 @@ function inventPayment(
   const start = random.int(0, SPAN_MS);
   const base = {
     id: String(5_000_000_000 + index),
-    orderId: makeOrderId({ client: String(clientId), random: random.bytes(10), mac: orderMac(ORDER_SECRET) }),
+    orderId: makeOrderId({ client: String(clientId), random: random.bytes(10), mac: MACS[kind] ?? OURS }),
     parentId: null,
     priceUsd: String(random.int(5, 90)),
     outcomeCurrency: kind === 'not held' ? 'btc' : inUsdt ? 'usdterc20' : 'eth',
   };
   const outcome = outcomeOf(random, base);
   const { steps, fate } = lifeOf(random, kind, start, outcome);
-  const isKept = kind !== 'unknown client' && kind !== 'not held';
-  return { script: { ...base, steps }, clientId, fate, isKept };
+  const isKept = PARKED[kind] === undefined;
+  return { script: { ...base, steps }, clientId, fate, isKept, parked: PARKED[kind] ?? null };
 }
 
 /** About what the price is worth, with awkward last digits. */
@@ -136,7 +152,7 @@ function outcomeOf(random: Random, payment: Pick<PaymentScript, 'priceUsd' | 'ou
 
 function lifeOf(
   random: Random,
-  kind: (typeof KINDS)[number] | 'straight',
+  kind: Kind,
   start: number,
   outcome: string,
 ): { steps: PaymentStep[]; fate: Fate } {
@@ -191,6 +207,15 @@ function lifeOf(
         steps: then(begin, { status: 'expired', outcome: null, forward: null, after: gap() }),
         fate: 'none',
       };
+    case 'failed while sending':
+      return {
+        steps: then(
+          begin,
+          { status: 'sending', outcome, forward: null, after: gap() },
+          { status: 'failed', outcome: null, forward: null, after: gap() },
+        ),
+        fate: 'none',
+      };
     case 'refunded early':
       return {
         steps: then(begin, { status: 'refunded', outcome: null, forward: null, after: gap() }),
@@ -207,6 +232,7 @@ function lifeOf(
       };
     case 'unknown client':
     case 'not held':
+    case 'forged order':
       return {
         steps: then(begin, { status: 'finished', outcome, forward: null, after: gap() }),
         fate: 'none',

@@ -6,6 +6,7 @@ import type { LogRecord } from '../../processors/runtime/log-record.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
 import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
 import { Watch } from './audit/watch.ts';
+import { StepsWatch } from './audit/watch-steps.ts';
 import { bellsOf } from './bells.ts';
 import { Clocks } from './clocks.ts';
 import { coverWrites } from './coverage-writes.ts';
@@ -68,7 +69,11 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     if (faults.strikes('sql-lost')) return { kind: 'lost', at: random.int(0, CRASH_STATEMENTS) };
     return { kind: 'good' };
   };
-  const watch = new Watch((error) => engine.fail(error));
+  const steps = new StepsWatch({
+    query: (text, values) => warm.session.query(text, values),
+    isFinal: (hash) => chain.isFinal(hash),
+  });
+  const watch = new Watch((error) => engine.fail(error), steps);
   const committed = (statements: readonly Committed[]): void => {
     coverWrites(engine.coverage, statements);
     watch.committed(statements);

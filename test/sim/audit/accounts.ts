@@ -42,6 +42,8 @@ function auditClient(account: Account, books: Books): string[] {
   const free = between(account.paid_seq, account.last_seq);
   if (free !== BigInt(account.available))
     problems.push(`${name}: available ${account.available}, entries say ${free}`);
+  if (BigInt(account.debt) > 0n && BigInt(account.available) > 0n)
+    problems.push(`${name}: ${account.available} are free, although ${account.debt} are owed`);
   const open = mine(books.payouts).filter(
     (payout) => payout.state !== 'completed' && payout.state !== 'cancelled',
   );

@@ -13,6 +13,8 @@ export interface Leg {
   readonly received_asset: string;
   readonly received: string;
   readonly rate_id: string | null;
+  readonly source_partition: number;
+  readonly source_offset: bigint;
 }
 
 export interface Payout {
@@ -78,15 +80,36 @@ export interface Books {
   }[];
   readonly wallets: readonly { account: string; asset: string; balance: string }[];
   readonly totals: readonly { debit: string; credit: string; asset: string; amount: string }[];
-  readonly rates: readonly { rate_id: string; usable: boolean; usdt_per_eth: string }[];
+  readonly rates: readonly {
+    rate_id: string;
+    at: Date;
+    usable: boolean;
+    usdt_per_eth: string;
+    spot_eth_usd: string;
+    spot_usdt_usd: string;
+  }[];
+  readonly batches: readonly { partition: number; number: bigint; eth: string; usdt: string }[];
+  readonly conversions: readonly {
+    conversion_id: string;
+    eth: string;
+    usdt_expected: string;
+    state: string;
+  }[];
+  readonly ranges: readonly {
+    conversion_id: string;
+    partition: number;
+    from_batch: bigint;
+    to_batch: bigint;
+  }[];
   readonly payments: readonly {
     payment_id: string;
+    status: string;
     state: string;
     incoming: string;
     confirmed: string;
     quarantined: boolean;
   }[];
-  readonly parked: readonly { entity: string | null; reason: string }[];
+  readonly parked: readonly { event_id: string; entity: string | null; reason: string }[];
   readonly issues: readonly { kind: string; entity: string }[];
   readonly transfers: readonly {
     asset: string;
@@ -110,8 +133,11 @@ export async function readBooks(db: Db): Promise<Books> {
     wallets: await all('SELECT * FROM wallet_accounts ORDER BY account, asset'),
     totals: await all('SELECT * FROM gl_totals'),
     rates: await all('SELECT * FROM rates'),
+    batches: await all('SELECT * FROM credit_batches ORDER BY partition, number'),
+    conversions: await all('SELECT * FROM conversions ORDER BY conversion_id'),
+    ranges: await all('SELECT * FROM conversion_ranges ORDER BY partition, to_batch'),
     payments: await all('SELECT * FROM payment_status'),
-    parked: await all('SELECT entity, reason FROM quarantined'),
+    parked: await all('SELECT event_id::text AS event_id, entity, reason FROM quarantined'),
     issues: await all('SELECT kind, entity FROM discrepancies'),
     transfers: await all('SELECT * FROM transfers'),
     unused: await all('SELECT asset, amount FROM chain_deposits WHERE used_for IS NULL'),

@@ -16,11 +16,13 @@ export function auditPayments(books: Books, expected: readonly Expected[]): stri
   ];
 }
 
-function auditPayment({ script, fate }: Expected, books: Books): string[] {
+function auditPayment({ script, fate, parked }: Expected, books: Books): string[] {
   const legs = books.legs.filter((leg) => leg.payment_id === script.id);
   const received = sum(legs.map((leg) => leg.received));
   const status = books.payments.find((row) => row.payment_id === script.id);
   const name = `payment ${script.id} (${script.steps.map((step) => step.status).join(' ')})`;
+  const last = script.steps.at(-1)!.status;
+  if (parked === null && status?.status !== last) return [`${name} is ${status?.status} in the books`];
   if (fate === 'none') return legs.length === 0 ? [] : [`${name} was credited with ${received}`];
   if (fate === 'refunded')
     return status?.state === 'closed' ? [] : [`${name} is ${status?.state}, not closed`];

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Committed } from '../database.ts';
 import { Watch } from './watch.ts';
+import { StepsWatch } from './watch-steps.ts';
 
 type Rows = Readonly<Record<string, readonly object[]>>;
 
@@ -226,5 +227,47 @@ describe('the watch', () => {
       'signed bytes went out that nobody stored: 0x00',
     ]);
     expect(watch.atEnd()).toEqual(['1 events of payouts -1 are not in the log']);
+  });
+});
+
+describe('the watch of positions, leases and money that leaves', () => {
+  const step = (name: string, values: unknown[], rows: object[]): Committed => ({
+    name,
+    text: '',
+    values,
+    rows,
+  });
+  const seen = (final: boolean, open: object[], ...statements: Committed[]): string[] => {
+    const look = { query: <R>() => open as R[], isFinal: () => final };
+    return new StepsWatch(look).see(statements);
+  };
+  const take = step('position_take', ['g', 't', 0], [{ epoch: 2n, nextOffset: 5n }]);
+  const advance = (epoch: bigint, from: bigint) =>
+    step('position_advance', ['g', 't', 0, epoch, from, from + 1n], [{}]);
+  const lease = step('intent_lease', [], [{ key: 'k', leaseToken: 'new' }]);
+  const settle = (token: string) => step('intent_settle', ['k', token], [{}]);
+
+  it('lets pass what the owner does', () => {
+    expect(seen(true, [], take, advance(2n, 5n), advance(2n, 6n), lease, settle('new'))).toEqual([]);
+    const over = { ...TRANSFER, state: 'final', hash: '0x' };
+    expect(seen(true, [], commit({ transfers: [TRANSFER, over] }))).toEqual([]);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['an owner that lost its partition', seen(true, [], take, advance(1n, 5n)), /epoch 1 moved/],
+    ['a batch that is booked again', seen(true, [], take, advance(2n, 5n), advance(2n, 5n)), /from 6 to 6/],
+    ['a result under the lease of another', seen(true, [], lease, settle('old')), /whose lease another has/],
+    [
+      'an end before its transaction is final',
+      seen(false, [], commit({ transfers: [{ ...TRANSFER, state: 'final', hash: '0x' }] })),
+      /is final, its transaction is not final/,
+    ],
+    [
+      'a payout ahead of its coins',
+      seen(true, [{ payment_id: '7' }], commit({ transfers: [TRANSFER] })),
+      /before the coins of payment 7 arrived/,
+    ],
+  ])('sees %s', (_name, problems, wanted) => {
+    expect(problems.join('\n')).toMatch(wanted);
   });
 });

@@ -8,6 +8,7 @@ import { writtenBy } from '../writes.ts';
 import { BooksWatch } from './watch-books.ts';
 import { LogWatch } from './watch-log.ts';
 import { STATE_TABLES, StatesWatch } from './watch-states.ts';
+import type { StepsWatch } from './watch-steps.ts';
 import { WalletWatch } from './watch-wallet.ts';
 
 /** Something that must never be, at the moment it came to be. */
@@ -33,11 +34,16 @@ export class Watch {
   readonly #wallet = new WalletWatch();
   readonly #log = new LogWatch();
 
-  constructor(onWrong: (error: InvariantBroken) => void) {
+  readonly #steps: StepsWatch | undefined;
+
+  /** @param steps what reads the ledger and the chain as well */
+  constructor(onWrong: (error: InvariantBroken) => void, steps?: StepsWatch) {
     this.#onWrong = onWrong;
+    this.#steps = steps;
   }
 
   committed(statements: readonly Committed[]): void {
+    if (this.#steps) this.#report(this.#steps.see(statements));
     const written = writtenBy(statements, TABLES);
     if (!written) return;
     this.#report(this.#books.see(written));

@@ -22,7 +22,8 @@ interface Order {
   readonly order: SwapOrder;
   readonly asset: LedgerAsset;
   readonly amount: bigint;
-  readonly outcome: 'finish' | 'refund' | 'hold';
+  /** misreport: it pays what it should and names another amount. */
+  readonly outcome: 'finish' | 'refund' | 'hold' | 'misreport';
   /** Of the fair amount, in basis points. */
   readonly bps: bigint;
   status: string;
@@ -100,7 +101,7 @@ export class SimSwap implements SwapProvider {
       toAmount: this.#fair(pair, fromAmount),
       payinAddress: `0x${createHash('sha256').update(`payin ${id}`).digest('hex').slice(0, 40)}`,
       payinExtraId: null,
-      payoutAddress: address,
+      payoutAddress: faults.strikes('swaps', 0.15) ? `${address.slice(0, -1)}9` : address,
       payoutExtraId: request.extraId ?? null,
       refundAddress,
       reference,
@@ -110,7 +111,7 @@ export class SimSwap implements SwapProvider {
       order,
       asset,
       amount: parseUnits(fromAmount, ASSETS[asset].decimals),
-      outcome: odd ? random.pick(['refund', 'hold', 'finish'] as const) : 'finish',
+      outcome: odd ? random.pick(['refund', 'hold', 'finish', 'misreport'] as const) : 'finish',
       bps: odd ? BigInt(random.int(9_900, 10_050)) : 9_960n,
       status: 'waiting',
       deposits: [],
@@ -208,6 +209,8 @@ export class SimSwap implements SwapProvider {
       const amount = held === 'USDT' ? e12 / 10n ** 6n : e12 * 10n ** 6n;
       order.amountTo = formatUnits(amount, ASSETS[held].decimals);
       order.payoutHash = this.#chain.pay(VAULT, payoutAddress, held, amount);
+      if (order.outcome === 'misreport')
+        order.amountTo = formatUnits((amount * 101n) / 100n, ASSETS[held].decimals);
     } else {
       order.payoutHash = createHash('sha256').update(`payout ${id}`).digest('hex');
       this.book.push({ address: payoutAddress, currency: toCurrency, orderId: id });
