@@ -102,7 +102,7 @@ describe('simulator', () => {
 
   beforeAll(async () => {
     base = await simulator.listen(0);
-    client = createNowPayments({ baseUrl: base, apiKey: API_KEY, timeoutMs: 300 });
+    client = createNowPayments({ baseUrl: base, apiKey: API_KEY, timeoutMs: 2_000 });
   });
   beforeEach(() => control('reset', {}));
   afterAll(() => simulator.close());

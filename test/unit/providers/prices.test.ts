@@ -11,7 +11,7 @@ let feed: PriceFeed;
 
 beforeAll(async () => {
   base = await simulator.listen(0);
-  feed = createPriceFeed({ baseUrl: base, perMinute: 10_000, timeoutMs: 300 });
+  feed = createPriceFeed({ baseUrl: base, perMinute: 10_000, timeoutMs: 2_000 });
 });
 beforeEach(() => control('reset', {}));
 afterAll(() => simulator.close());
