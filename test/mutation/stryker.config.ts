@@ -7,7 +7,7 @@ const HOME = '.spillway/mutation';
 
 const options: PartialStrykerOptions & { vitest: object } = {
   testRunner: 'vitest',
-  vitest: { configFile: 'test/mutation/vitest.config.ts' },
+  vitest: { configFile: 'test/mutation/vitest.config.ts', related: false },
   plugins: ['@stryker-mutator/vitest-runner', './test/mutation/ignore-words.ts'],
   ignorers: ['words'],
   mutate: [...files],
@@ -30,7 +30,8 @@ const options: PartialStrykerOptions & { vitest: object } = {
     '/test/chaos',
   ],
   concurrency: 2,
-  timeoutMS: 10_000,
+  // A busy machine must not look like a mutant that never ends.
+  timeoutMS: 60_000,
   allowConsoleColors: false,
 };
 export default options;

@@ -9,25 +9,25 @@ import { effectOf, eth, usdt } from '../../fixtures/ledger-rows.ts';
 const none = usdt('0');
 
 /** The rows of the table in its order: what it is, what we book, what the page says. */
-const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
+const TABLE: readonly [string, () => posting.Transfer[], Record<string, string>][] = [
   [
     'opening balance or top-up of gas',
-    posting.capitalIn('wallet:gas', eth('2')),
+    () => posting.capitalIn('wallet:gas', eth('2')),
     { 'wallet:gas ETH': '2', 'platform:capital ETH': '-2' },
   ],
   [
     'top-up of the host account',
-    posting.capitalIn('wallet:host', usdt('100')),
+    () => posting.capitalIn('wallet:host', usdt('100')),
     { 'wallet:host USDT': '100', 'platform:capital USDT': '-100' },
   ],
   [
     'withdrawal',
-    posting.capitalOut('wallet:gas', eth('0.5')),
+    () => posting.capitalOut('wallet:gas', eth('0.5')),
     { 'wallet:gas ETH': '-0.5', 'platform:capital ETH': '0.5' },
   ],
   [
     'threshold payment, 0.0125 ETH, 50.00 USDT',
-    posting.creditLocked(eth('0.0125'), usdt('48.5'), usdt('1.5')),
+    () => posting.creditLocked(eth('0.0125'), usdt('48.5'), usdt('1.5')),
     {
       'wallet:incoming ETH': '0.0125',
       'position:open ETH': '-0.0125',
@@ -38,7 +38,7 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'instant payment, 0.0125 ETH',
-    posting.creditHeld(eth('0.012125'), eth('0.000375')),
+    () => posting.creditHeld(eth('0.012125'), eth('0.000375')),
     {
       'wallet:incoming ETH': '0.0125',
       'client:available ETH': '-0.012125',
@@ -47,17 +47,17 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'outcome already 50 USDT',
-    posting.creditHeld(usdt('48.5'), usdt('1.5')),
+    () => posting.creditHeld(usdt('48.5'), usdt('1.5')),
     { 'wallet:incoming USDT': '50', 'client:available USDT': '-48.5', 'platform:fees USDT': '-1.5' },
   ],
   [
     'unvalued',
-    posting.creditUnvalued(eth('0.0125')),
+    () => posting.creditUnvalued(eth('0.0125')),
     { 'wallet:incoming ETH': '0.0125', 'client:unvalued ETH': '-0.0125' },
   ],
   [
     'unvalued, then valued',
-    posting.valueLocked(eth('0.0125'), usdt('48.5'), usdt('1.5')),
+    () => posting.valueLocked(eth('0.0125'), usdt('48.5'), usdt('1.5')),
     {
       'client:unvalued ETH': '0.0125',
       'position:open ETH': '-0.0125',
@@ -68,17 +68,17 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'receipts confirmed',
-    posting.receiptConfirmed(eth('0.1375')),
+    () => posting.receiptConfirmed(eth('0.1375')),
     { 'wallet:host ETH': '0.1375', 'wallet:incoming ETH': '-0.1375' },
   ],
   [
     'payout created',
-    posting.payoutCreated(usdt('533.5')),
+    () => posting.payoutCreated(usdt('533.5')),
     { 'client:available USDT': '533.5', 'client:reserved USDT': '-533.5' },
   ],
   [
     'set aside for a transfer',
-    posting.setAside(usdt('533.5'), eth('0.003')),
+    () => posting.setAside(usdt('533.5'), eth('0.003')),
     {
       'wallet:sending USDT': '533.5',
       'wallet:host USDT': '-533.5',
@@ -88,7 +88,7 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'our transfer final, to a swap',
-    [...posting.transferFinal('swap', usdt('533.5')), ...posting.gasSpent(eth('0.001'), eth('0.003'))],
+    () => [...posting.transferFinal('swap', usdt('533.5')), ...posting.gasSpent(eth('0.001'), eth('0.003'))],
     {
       'swap:in_transit USDT': '533.5',
       'wallet:sending USDT': '-533.5',
@@ -99,12 +99,12 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'our transfer final, direct',
-    posting.transferFinal('direct', usdt('533.5')),
+    () => posting.transferFinal('direct', usdt('533.5')),
     { 'client:reserved USDT': '533.5', 'wallet:sending USDT': '-533.5' },
   ],
   [
     'our transfer reverted, final',
-    [...posting.transferUndone(usdt('533.5')), ...posting.gasSpent(eth('0.003'), eth('0.003'))],
+    () => [...posting.transferUndone(usdt('533.5')), ...posting.gasSpent(eth('0.003'), eth('0.003'))],
     {
       'wallet:host USDT': '533.5',
       'wallet:sending USDT': '-533.5',
@@ -114,7 +114,7 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'conversion of 0.1375 ETH, expected 550, got 548.90',
-    posting.conversionCompleted(eth('0.1375'), usdt('550'), usdt('548.9')),
+    () => posting.conversionCompleted(eth('0.1375'), usdt('550'), usdt('548.9')),
     {
       'position:open ETH': '0.1375',
       'swap:in_transit ETH': '-0.1375',
@@ -125,7 +125,7 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'conversion of 0.1375 ETH, expected 550, got 551.20',
-    posting.conversionCompleted(eth('0.1375'), usdt('550'), usdt('551.2')),
+    () => posting.conversionCompleted(eth('0.1375'), usdt('550'), usdt('551.2')),
     {
       'position:open ETH': '0.1375',
       'swap:in_transit ETH': '-0.1375',
@@ -136,22 +136,22 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'payout swap completed',
-    posting.payoutSwapCompleted(usdt('533.5')),
+    () => posting.payoutSwapCompleted(usdt('533.5')),
     { 'client:reserved USDT': '533.5', 'swap:in_transit USDT': '-533.5' },
   ],
   [
     'payout swap refunded with 531.50: reserved stays',
-    posting.payoutSwapRefunded(usdt('533.5'), usdt('531.5')),
+    () => posting.payoutSwapRefunded(usdt('533.5'), usdt('531.5')),
     { 'wallet:host USDT': '531.5', 'platform:provider_costs USDT': '2', 'swap:in_transit USDT': '-533.5' },
   ],
   [
     'conversion refunded with 0.1370 ETH: the loss stays in the position',
-    posting.conversionRefunded(eth('0.1375'), eth('0.137')),
+    () => posting.conversionRefunded(eth('0.1375'), eth('0.137')),
     { 'wallet:host ETH': '0.137', 'position:open ETH': '0.0005', 'swap:in_transit ETH': '-0.1375' },
   ],
   [
     'provider refund of a threshold payment that is still there',
-    posting.refundLocked(eth('0.0125'), usdt('48.5'), usdt('1.5'), none, 'wallet:incoming'),
+    () => posting.refundLocked(eth('0.0125'), usdt('48.5'), usdt('1.5'), none, 'wallet:incoming'),
     {
       'client:available USDT': '48.5',
       'platform:fees USDT': '1.5',
@@ -162,7 +162,7 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'provider refund of a threshold payment of which 20 are gone: a debt',
-    posting.refundLocked(eth('0.0125'), usdt('48.5'), usdt('1.5'), usdt('20'), 'wallet:incoming'),
+    () => posting.refundLocked(eth('0.0125'), usdt('48.5'), usdt('1.5'), usdt('20'), 'wallet:incoming'),
     {
       'client:available USDT': '28.5',
       'client:debt USDT': '20',
@@ -174,22 +174,22 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'provider refund of an instant payment',
-    posting.refundHeld(eth('0.012125'), eth('0.000375'), eth('0'), 'wallet:incoming'),
+    () => posting.refundHeld(eth('0.012125'), eth('0.000375'), eth('0'), 'wallet:incoming'),
     { 'client:available ETH': '0.012125', 'platform:fees ETH': '0.000375', 'wallet:incoming ETH': '-0.0125' },
   ],
   [
     'provider refund of an instant payment that was paid out: all of it a debt',
-    posting.refundHeld(eth('0.012125'), eth('0.000375'), eth('0.012125'), 'wallet:incoming'),
+    () => posting.refundHeld(eth('0.012125'), eth('0.000375'), eth('0.012125'), 'wallet:incoming'),
     { 'client:debt ETH': '0.012125', 'platform:fees ETH': '0.000375', 'wallet:incoming ETH': '-0.0125' },
   ],
   [
     'provider refund of an unvalued payment',
-    posting.refundUnvalued(eth('0.0125'), 'wallet:incoming'),
+    () => posting.refundUnvalued(eth('0.0125'), 'wallet:incoming'),
     { 'client:unvalued ETH': '0.0125', 'wallet:incoming ETH': '-0.0125' },
   ],
   [
     'operator sends a confirmed payment back: the same set with sending in place of incoming',
-    posting.refundLocked(eth('0.0125'), usdt('48.5'), usdt('1.5'), none, 'wallet:sending'),
+    () => posting.refundLocked(eth('0.0125'), usdt('48.5'), usdt('1.5'), none, 'wallet:sending'),
     {
       'client:available USDT': '48.5',
       'platform:fees USDT': '1.5',
@@ -200,12 +200,12 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'payout rejected or cancelled',
-    posting.payoutReturned(usdt('533.5')),
+    () => posting.payoutReturned(usdt('533.5')),
     { 'client:available USDT': '-533.5', 'client:reserved USDT': '533.5' },
   ],
   [
     'set-aside undone before signing',
-    posting.setAsideUndone(usdt('533.5'), eth('0.003')),
+    () => posting.setAsideUndone(usdt('533.5'), eth('0.003')),
     {
       'wallet:host USDT': '533.5',
       'wallet:sending USDT': '-533.5',
@@ -215,12 +215,12 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'replacement with a higher fee',
-    posting.feeRaised(eth('0.0005')),
+    () => posting.feeRaised(eth('0.0005')),
     { 'wallet:gas_held ETH': '0.0005', 'wallet:gas ETH': '-0.0005' },
   ],
   [
     'converted, 0.001 ETH at 4,000',
-    posting.converted(eth('0.001'), usdt('4')),
+    () => posting.converted(eth('0.001'), usdt('4')),
     {
       'client:available ETH': '0.001',
       'position:open ETH': '-0.001',
@@ -230,22 +230,22 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'recovery of a debt',
-    posting.recovery(usdt('20')),
+    () => posting.recovery(usdt('20')),
     { 'client:available USDT': '20', 'client:debt USDT': '-20' },
   ],
   [
     'adjustment upwards',
-    posting.adjustment(usdt('3')),
+    () => posting.adjustment(usdt('3')),
     { 'client:available USDT': '-3', 'platform:capital USDT': '3' },
   ],
   [
     'adjustment downwards',
-    posting.adjustment(usdt('-3')),
+    () => posting.adjustment(usdt('-3')),
     { 'client:available USDT': '3', 'platform:capital USDT': '-3' },
   ],
   [
     'unvalued, valued as instant',
-    posting.valueHeld(eth('0.012125'), eth('0.000375')),
+    () => posting.valueHeld(eth('0.012125'), eth('0.000375')),
     {
       'client:unvalued ETH': '0.0125',
       'client:available ETH': '-0.012125',
@@ -254,14 +254,14 @@ const TABLE: readonly [string, posting.Transfer[], Record<string, string>][] = [
   ],
   [
     'dust',
-    posting.dust(usdt('0.000001')),
+    () => posting.dust(usdt('0.000001')),
     { 'client:available USDT': '0.000001', 'platform:dust USDT': '-0.000001' },
   ],
 ];
 
 describe('the posting table of money.md', () => {
-  it.each(TABLE)('%s', (_name, transfers, expected) => {
-    expect(effectOf(transfers)).toEqual(expected);
+  it.each(TABLE)('%s', (_name, book, expected) => {
+    expect(effectOf(book())).toEqual(expected);
   });
 });
 
@@ -317,6 +317,19 @@ describe('whatever the figures', () => {
         expect(of('platform:rate_variance USDT')).toBe(formatMoney(subtract(expected, got)));
       }),
     );
+  });
+
+  it('the variance turns over by the difference only: custody is counted from turnovers', () => {
+    const variance = (got: string) =>
+      posting
+        .conversionCompleted(eth('0.1375'), usdt('550'), usdt(got))
+        .filter(({ debit, credit }) => [debit, credit].includes('platform:rate_variance'))
+        .map(({ amount }) => amount);
+    expect([variance('548.9'), variance('550'), variance('551.2')]).toEqual([
+      [usdt('1.1')],
+      [],
+      [usdt('1.2')],
+    ]);
   });
 
   it('refuses amounts below zero', () => {

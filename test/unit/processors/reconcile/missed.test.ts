@@ -12,6 +12,7 @@ import {
   report,
   type ToldPayment,
 } from '../../../../processors/reconcile/transition-missed.ts';
+import type { PaymentFacts } from '../../../../schemas/events.ts';
 import type { OrderReading } from '../../../../schemas/order-id.ts';
 import { TOPIC } from '../../../../schemas/topology.ts';
 import { CLIENT, facts, NOW, proposed, recordOf } from '../../../fixtures/ledger-rows.ts';
@@ -42,6 +43,12 @@ function told(part: Partial<ToldPayment> = {}): ToldPayment {
 
 function row(part: Partial<PaymentStatusRow> = {}): PaymentStatusRow {
   return { ...newStatus(new Work(NOW), recordOf(proposed())), ...part };
+}
+
+function missedOf(payment: ToldPayment): PaymentFacts {
+  const finding = findMissed(payment, OURS, undefined);
+  if (finding.is !== 'missed') throw new Error(finding.is);
+  return finding.facts;
 }
 
 const UNDER_WAY = ['waiting', 'confirming', 'confirmed', 'sending'];
@@ -113,10 +120,9 @@ describe('whose it is', () => {
 
 describe('the facts', () => {
   test('mean the same as those of the webhook that comes late, so that one of the two is a duplicate', () => {
-    const finding = findMissed(told({ outcomeAmount: '0.01250' }), OURS, undefined);
-    if (finding.is !== 'missed') throw new Error(finding.is);
+    const missed = missedOf(told({ outcomeAmount: '0.01250' }));
     const webhook = facts({ outcome_amount: '0.0125', outcome_currency: 'eth' });
-    expect(factsDigest(finding.facts)).toBe(factsDigest(webhook));
+    expect(factsDigest(missed)).toBe(factsDigest(webhook));
   });
 
   test.each(UNDER_WAY)('an estimate shown while %s is no outcome', (status) => {
@@ -138,12 +144,11 @@ describe('the facts', () => {
 });
 
 describe('feeding', () => {
-  const finding = findMissed(told(), OURS, undefined);
-  if (finding.is !== 'missed') throw new Error(finding.is);
+  const missed = () => missedOf(told());
 
   test('goes to payments.received under the client, marked', () => {
     const work = new Work(NOW);
-    const found = feed(work, finding.facts, AT);
+    const found = feed(work, missed(), AT);
     expect(found).toMatchObject({ status: 'finished', told_at: AT, found_at: NOW });
     expect(work.outbox).toMatchObject([
       {
@@ -151,7 +156,7 @@ describe('feeding', () => {
         key: String(CLIENT),
         type: 'payment.received',
         value: {
-          event_id: missedId(finding.facts),
+          event_id: missedId(missed()),
           source: 'reconcile',
           signature_form: 'none',
           payment: { payment_id: '5077125051', order_id: 'S1.example', outcome_currency: 'eth' },
@@ -162,11 +167,11 @@ describe('feeding', () => {
 
   test('once: what was fed before, by whatever look or process, is not fed again', () => {
     const before = new Work(NOW);
-    const fed = feed(before, finding.facts, AT)!;
+    const fed = feed(before, missed(), AT)!;
     const after = new Work(new Date(NOW.getTime() + 60_000));
     after.load(missedWebhooks, [fed]);
-    expect(feed(after, finding.facts, AT)).toBeUndefined();
-    expect(feed(before, finding.facts, AT)).toBeUndefined();
+    expect(feed(after, missed(), AT)).toBeUndefined();
+    expect(feed(before, missed(), AT)).toBeUndefined();
     expect([before.outbox.length, after.outbox.length]).toEqual([1, 0]);
   });
 });
