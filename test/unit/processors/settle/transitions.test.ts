@@ -60,6 +60,7 @@ describe('rates', () => {
 
   test.each([
     [{ toUsdt: '0' }, {}, /above zero/],
+    [{ fromEth: '0' }, {}, /above zero/],
     [{}, { updatedAt: null }, /how old/],
     [{}, { updatedAt: new Date(NOW.getTime() - 300_001) }, /300 s old/],
     [{}, { usdtUsd: '0.979' }, /off its peg/],
@@ -83,7 +84,10 @@ describe('rates', () => {
   test('after a day without a usable rate a new level is believed', () => {
     const old = rateRow({ usdt_per_eth: '1000', at: new Date(NOW.getTime() - 25 * 3_600_000) });
     expect(judge({}, {}, old).usable).toBe(true);
-    expect(judge({}, {}, { ...old, at: NOW }).usable).toBe(false);
+    const day = 24 * 3_600_000;
+    for (const age of [0, 23 * 3_600_000, day])
+      expect(judge({}, {}, { ...old, at: new Date(NOW.getTime() - age) }).usable).toBe(false);
+    expect(judge({}, {}, { ...old, at: new Date(NOW.getTime() - day - 1) }).usable).toBe(true);
   });
 
   test('the quote is for RATE_QUOTE_USD worth of ETH', () => {
