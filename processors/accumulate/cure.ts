@@ -43,11 +43,7 @@ export function proposeValues(
     const value = valuePayment(facts, { strategy: client.payout_strategy, feeBps, rate });
     if (value.kind !== 'valued') {
       // No rate will mend it: asked for again, it would stand first in every page.
-      work.discrepancy(
-        value.reason ?? 'value_too_small',
-        paymentEntity(facts),
-        'unvalued, and worth nothing at this rate',
-      );
+      work.discrepancy(value.reason, paymentEntity(facts), 'unvalued, and worth nothing at this rate');
       work.put(paymentStatus, { ...row, unvalued_offset: null });
       continue;
     }

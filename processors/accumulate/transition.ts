@@ -88,7 +88,9 @@ function rejected(work: Work, record: ValuedRecord): Ending {
   if (reason === 'unknown_client') return sendBack(work, record);
   if (!(reason in REASONS)) return quarantine(work, record, 'field_invalid', `reason ${record.value.reason}`);
   if (REASONS[reason].end === 'quarantined') return quarantine(work, record, reason, outcomeText(record));
-  work.put(paymentStatus, withFacts(newStatus(work, record), record));
+  const row = newStatus(work, record);
+  // What is booked keeps the facts that it was booked by.
+  if (row.state === 'open') work.put(paymentStatus, withFacts(row, record));
   return reject(work, record, reason, outcomeText(record));
 }
 
@@ -324,6 +326,5 @@ function valueOfRest({ value }: ValuedRecord, already: bigint): LegValue | undef
     { strategy: value.strategy!, feeBps: value.fee_bps!, rate },
     already,
   );
-  if (rest.kind !== 'valued' || !rest.gross || !rest.fee || !rest.net) return undefined;
-  return { ...rest, gross: rest.gross, fee: rest.fee, net: rest.net };
+  return rest.kind === 'valued' ? rest : undefined;
 }

@@ -29,18 +29,34 @@ export interface ValuationContext {
   readonly rate: UsableRate | undefined;
 }
 
-export interface Value {
-  readonly kind: 'valued' | 'unvalued';
+interface Received {
   readonly strategy: string;
   readonly received: Money;
-  readonly gross: Money | null;
-  readonly fee: Money | null;
-  readonly net: Money | null;
-  readonly fee_bps: number | null;
+}
+
+export interface Valued extends Received {
+  readonly kind: 'valued';
+  readonly gross: Money;
+  readonly fee: Money;
+  readonly net: Money;
+  readonly fee_bps: number;
   readonly rate_id: string | null;
   readonly rate: string | null;
-  readonly reason: ReasonCode | null;
+  readonly reason: null;
 }
+
+export interface Unvalued extends Received {
+  readonly kind: 'unvalued';
+  readonly gross: null;
+  readonly fee: null;
+  readonly net: null;
+  readonly fee_bps: null;
+  readonly rate_id: null;
+  readonly rate: null;
+  readonly reason: ReasonCode;
+}
+
+export type Value = Valued | Unvalued;
 
 export interface Refusal {
   readonly kind: 'rejected';
@@ -91,7 +107,7 @@ function valued(
   strategy: string,
   bps: number,
   rate: UsableRate | undefined,
-): Value | Refusal {
+): Valued | Refusal {
   if (gross.minor === 0n) return refuse('value_too_small');
   const fee = feeOf(gross, bps);
   return {
@@ -108,7 +124,7 @@ function valued(
   };
 }
 
-function unvalued(received: Money, strategy: string): Value {
+function unvalued(received: Money, strategy: string): Unvalued {
   return {
     kind: 'unvalued',
     strategy,

@@ -3,7 +3,9 @@ import { describe, expect, it } from 'vitest';
 import {
   clientAccounts,
   clientEntries,
+  clients,
   discrepancies,
+  glTransfers,
   type PayoutRow,
   paymentStatus,
   payoutBatches,
@@ -11,12 +13,13 @@ import {
   transfers,
 } from '../../../../ledger/tables.ts';
 import type { Work } from '../../../../ledger/work.ts';
-import { refundPayment } from '../../../../processors/accumulate/refund.ts';
+import { holdUnsignedPayouts, refundPayment } from '../../../../processors/accumulate/refund.ts';
 import { accumulate } from '../../../../processors/accumulate/transition.ts';
 import { eventId } from '../../../../schemas/event-id.ts';
 import type { PaymentFacts } from '../../../../schemas/events.ts';
 import { TOPIC } from '../../../../schemas/topology.ts';
 import {
+  accountRow,
   bookedBy,
   CLIENT,
   CONTEXT,
@@ -171,6 +174,44 @@ describe('after the credit, the receipt not confirmed [failure H21]', () => {
     ]);
   });
 
+  it('in the asset that came, the exact reverse, too', () => {
+    const work = workWith();
+    put(work, { outcome_amount: '50', outcome_currency: 'usdterc20' }, { rate: null });
+    refund(work);
+    expect(bookedBy(work)).toEqual({});
+    expect([...work.positionDeltas]).toEqual([]);
+  });
+
+  it('undoes this payment of this client alone', () => {
+    const work = workWith();
+    const other = { ...work.must(clients, CLIENT), client_id: 7n };
+    work.load(clients, [other]);
+    work.load(clientAccounts, [accountRow('USDT', { client_id: 7n }), accountRow('ETH', { client_id: 7n })]);
+    put(work);
+    put(work, { payment_id: '2' });
+    put(work, { client_id: '7' });
+    refund(work);
+    expect(account(work).available).toBe(usdt('48.5').minor);
+    expect(work.must(clientAccounts, 7n, 'USDT')).toMatchObject({ available: usdt('48.5').minor, debt: 0n });
+    expect(work.changed(clientEntries)).toMatchObject([
+      { cause_kind: 'refund', cause_id: `${CLIENT}:nowpayments:5077125051:1` },
+    ]);
+  });
+
+  it('is posted for its client', () => {
+    const work = workWith();
+    put(work, {}, { rate: null });
+    refund(work);
+    expect(work.changed(glTransfers)).toMatchObject([
+      {
+        cause_kind: 'refund',
+        cause_id: `${CLIENT}:nowpayments:5077125051`,
+        client_id: CLIENT,
+        partition: PARTITION,
+      },
+    ]);
+  });
+
   it('the debt comes back from later credits', () => {
     const work = workWith({ payout_strategy: 'instant', payout_threshold_usd: null });
     put(work, { payment_id: '1' }, { strategy: 'instant' });
@@ -215,6 +256,32 @@ describe('payouts of the client', () => {
     expect(payout(work).state).toBe(expected);
   });
 
+  it.each(['requested', 'awaiting_approval', 'awaiting_funds', 'ordered'])('%s: on hold', (state) => {
+    const work = paying();
+    work.put(payoutBatches, { ...payout(work), state });
+    const held = holdUnsignedPayouts(work, CLIENT, 'client_debt');
+    expect(held).toMatchObject([{ state: 'on_hold', held_state: state, reason: 'client_debt' }]);
+  });
+
+  it('of others are left alone', () => {
+    const work = paying();
+    expect(holdUnsignedPayouts(work, 7n, 'client_debt')).toEqual([]);
+    expect(payout(work).state).toBe('requested');
+  });
+
+  it.each([
+    ['of a payout before this one', { owner_id: 'another' }],
+    ['of a conversion', { owner_kind: 'conversion' }],
+    ['of an earlier attempt', { attempt: 0 }],
+  ])('a transfer that is signed %s is none of its own', (_name, part) => {
+    const work = paying();
+    transferOf(work, 'signed');
+    const [transfer] = work.all(transfers);
+    work.load(transfers, [{ ...transfer!, ...part }]);
+    refund(work, '1');
+    expect(payout(work).state).toBe('on_hold');
+  });
+
   it.each(['funded', 'exchanging', 'completed', 'cancelled', 'on_hold'])('%s: left as it is', (state) => {
     const work = paying();
     work.put(payoutBatches, { ...payout(work), state });
@@ -232,7 +299,7 @@ describe('after the receipt was confirmed', () => {
     expect(refund(work)).toEqual({ end: 'rejected', reason: 'refund_after_receipt' });
     expect(bookedBy(work)).toEqual(before);
     expect(issues(work)).toEqual(['refund_after_receipt']);
-    expect(payout(work).state).toBe('on_hold');
+    expect(payout(work)).toMatchObject({ state: 'on_hold', reason: 'client_debt' });
     expect(status(work)).toMatchObject({ state: 'credited', status: 'refunded' });
     expect(refund(work)).toEqual({ end: 'duplicate', reason: 'duplicate' });
     expect(put(work).end).toBe('duplicate');

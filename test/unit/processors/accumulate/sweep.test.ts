@@ -4,6 +4,7 @@ import {
   clientAccounts,
   clientEntries,
   discrepancies,
+  glTransfers,
   type PairLimitRow,
   paymentStatus,
   payoutBatches,
@@ -12,7 +13,7 @@ import type { Work } from '../../../../ledger/work.ts';
 import { proposeValues } from '../../../../processors/accumulate/cure.ts';
 import { nextSweep, sweep } from '../../../../processors/accumulate/sweep.ts';
 import { accumulate } from '../../../../processors/accumulate/transition.ts';
-import type { PaymentValued } from '../../../../schemas/events.ts';
+import type { JournalRecord, PaymentValued } from '../../../../schemas/events.ts';
 import { formatMoney, money } from '../../../../schemas/money.ts';
 import { TOPIC } from '../../../../schemas/topology.ts';
 import {
@@ -23,6 +24,7 @@ import {
   eth,
   limitRow,
   NOW,
+  PARTITION,
   proposed,
   rateRow,
   recordOf,
@@ -113,6 +115,35 @@ describe('the sweep', () => {
     expect(account(work, 'USDT').available).toBe(usdt('24').minor);
   });
 
+  it('locks nothing of an instant client: its small ETH waits for more', () => {
+    const instant = { payout_strategy: 'instant', payout_threshold_usd: null };
+    expect(bookedBy(swept(holding({ ETH: '0.001' }, instant)))).toEqual({});
+  });
+
+  it('locks for the client, once per balance and rate', () => {
+    const work = swept(holding({ ETH: '0.001' }));
+    const cause = { cause_kind: 'converted', cause_id: `${CLIENT}:ETH:2:r-1` };
+    expect(work.changed(glTransfers)).toMatchObject([
+      { ...cause, client_id: CLIENT, partition: PARTITION },
+      { ...cause, client_id: CLIENT, partition: PARTITION },
+    ]);
+    expect(work.changed(clientEntries)).toMatchObject([cause, cause]);
+    const [journal] = work.outbox.filter(({ topic }) => topic === TOPIC.journal);
+    expect((journal!.value as JournalRecord).entries.map(({ kind }) => kind)).toEqual([
+      'converted',
+      'converted',
+    ]);
+  });
+
+  it('passes over accounts whose client is not loaded', () => {
+    const work = holding({ USDT: '600' });
+    work.load(clientAccounts, [
+      accountRow('USDT', { client_id: 7n, available: usdt('600').minor }),
+      accountRow('ETH', { client_id: 7n, available: eth('0.001').minor }),
+    ]);
+    expect(sweep(work, rateRow())).toBe(1);
+  });
+
   it('what is locked can cross the threshold', () => {
     const work = holding({ ETH: '0.001', USDT: '496' });
     expect(sweep(work, rateRow())).toBe(1);
@@ -173,6 +204,7 @@ describe('the cure', () => {
       ['0', usdt('48.5')],
       ['1', usdt('97')],
     ]);
+    expect(work.outbox.at(-1)).toMatchObject({ type: 'payment.valued', key: String(CLIENT) });
     expect(proposals(work)[0]!.event_id).toBe(proposed({ payment_id: '0' }).event_id);
     expect(work.all(paymentStatus).every((row) => row.unvalued_offset === null)).toBe(true);
     for (const value of proposals(work)) {
@@ -180,6 +212,12 @@ describe('the cure', () => {
     }
     expect(account(work, 'USDT').available).toBe(usdt('145.5').minor);
     expect(account(work, 'ETH').unvalued).toBe(0n);
+  });
+
+  it('passes over a payment whose client is not loaded', () => {
+    const work = unvalued(['0.0125']);
+    proposeValues(work, [{ ...work.all(paymentStatus)[0]!, client_id: 7n }], rateRow(), 300);
+    expect(proposals(work)).toEqual([]);
   });
 
   it('what no rate makes worth a minor unit is asked for once, then is for a person', () => {
