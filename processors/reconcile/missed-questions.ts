@@ -45,6 +45,13 @@ const AT_ONCE = 8;
 /** Whatever the provider means by the ends of a span: the next one overlaps. */
 const OVERLAP_MS = 1_000;
 
+/** When to stop asking. */
+export interface Asking {
+  readonly signal: AbortSignal;
+  /** Milliseconds that only go forward. */
+  readonly elapsed: () => number;
+}
+
 /**
  * Reads the list from the oldest on, as far as one go may. The list is sorted by the time of making, so that what is made
  * later moves no page of it.
@@ -52,17 +59,17 @@ const OVERLAP_MS = 1_000;
 export async function readSpan(
   api: Pick<NowPayments, 'payments'>,
   { from, to, page: first }: Question,
-  signal: AbortSignal,
+  { signal, elapsed }: Asking,
 ): Promise<Seen> {
   const payments: ListedPayment[] = [];
   const unreadable: string[] = [];
-  const until = performance.now() + ASKING_MS;
+  const until = elapsed() + ASKING_MS;
   let reached = from;
   let page = first;
   let failure: ProviderFailure | null = null;
   let isRefused = false;
   try {
-    for (; page < first + PAGES && performance.now() < until && !signal.aborted; page += 1) {
+    for (; page < first + PAGES && elapsed() < until && !signal.aborted; page += 1) {
       const asked = { from: new Date(from.getTime() - OVERLAP_MS), to, page, limit: PAGE };
       const answer = await api.payments(asked);
       payments.push(...answer.payments);
@@ -86,16 +93,16 @@ export async function askSingly(
   api: Pick<NowPayments, 'payment'>,
   { to, isFull }: Question,
   open: readonly OpenPayment[],
-  signal: AbortSignal,
+  { signal, elapsed }: Asking,
 ): Promise<Seen> {
   const answers = new Map<OpenPayment, ListedPayment | null>();
   const unreadable: string[] = [];
   const queue = [...open];
-  const until = performance.now() + ASKING_MS;
+  const until = elapsed() + ASKING_MS;
   let failure: ProviderFailure | null = null;
   const worker = async (): Promise<void> => {
     for (let one = queue.shift(); one; one = queue.shift()) {
-      if (failure !== null || signal.aborted || performance.now() > until) return;
+      if (failure !== null || signal.aborted || elapsed() > until) return;
       try {
         const got = await api.payment(one.payment_id);
         answers.set(one, got && { ...got, createdAt: one.first_seen_at });

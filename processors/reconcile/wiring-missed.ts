@@ -36,6 +36,8 @@ export interface MissedDeps {
   readonly onMissed: (status: string) => void;
   /** Told how many payments were compared. */
   readonly onCompared: (count: number) => void;
+  /** Milliseconds that only go forward; the machine's unless given. */
+  readonly elapsed?: () => number;
 }
 
 const NOTHING = { payments: [], unreadable: [], seenTo: null, isRefused: false } as const;
@@ -54,6 +56,7 @@ function paceOf(ageMs: number): number {
 }
 
 export function missedKind(deps: MissedDeps): EffectKind<Question, Seen> {
+  const { elapsed = () => performance.now() } = deps;
   return {
     kind: 'missed',
     async plan(tx, intent, now) {
@@ -73,8 +76,8 @@ export function missedKind(deps: MissedDeps): EffectKind<Question, Seen> {
     },
     perform: (question, signal) =>
       question.open === null
-        ? readSpan(deps.payments, question, signal)
-        : askSingly(deps.payments, question, question.open, signal),
+        ? readSpan(deps.payments, question, { signal, elapsed })
+        : askSingly(deps.payments, question, question.open, { signal, elapsed }),
     isEffect: () => false,
     apply: (tx, intent, question, outcome, now) =>
       apply(tx, deps, intent.subject, question, outcome, new Work(now)),

@@ -126,7 +126,8 @@ function reconcileKinds(world: World): AnyEffectKind[] {
   const { payments } = outsideOf(world);
   const orders = orderKeys({ secret: ORDER_SECRET, legacy: false });
   const told = { warn: () => undefined, onMissed: () => undefined, onCompared: () => undefined };
-  return [missedKind({ codec: CODEC, payments, orders, ages: LOOK_AGES, ...told })].map(paced);
+  const elapsed = () => world.engine.clock.elapsed;
+  return [missedKind({ codec: CODEC, payments, orders, ages: LOOK_AGES, elapsed, ...told })].map(paced);
 }
 
 function rolesOf(world: World, wire: Wire): Role[] {

@@ -10,6 +10,9 @@ import type { ListedPayment, ListRequest, NowPayments } from '../../../../provid
 const FROM = Date.UTC(2026, 0, 1);
 const TO = new Date(FROM + 60_000);
 
+const { signal } = new AbortController();
+const ASKING = { signal, elapsed: () => 0 };
+
 type Lister = Pick<NowPayments, 'payments'>;
 
 /** The documented list, of payments made these ms after FROM; the calls of these numbers are refused. */
@@ -37,7 +40,7 @@ async function readAll(api: Lister): Promise<{ ids: Set<string>; looks: number }
   let looks = 0;
   for (; row.seen_to < TO && looks < 200; looks += 1) {
     const question = { from: row.seen_to, to: TO, page: row.next_page, open: null, isFull: false };
-    const seen = await readSpan(api, question, new AbortController().signal);
+    const seen = await readSpan(api, question, ASKING);
     for (const { paymentId } of seen.payments) ids.add(paymentId);
     row = moved(row, question, seen, TO);
   }
@@ -63,3 +66,18 @@ test('whatever is made when, and whichever calls are refused, every payment is s
     ),
     { numRuns: 50 },
   ));
+
+test('a provider that answers slowly is asked no more once the time for asking is over', async () => {
+  let elapsed = 0;
+  const fast = lister([...Array(900).fill(0), 30_000]);
+  const slow: Lister = {
+    payments: (request) => {
+      elapsed += 5_000;
+      return fast.payments(request);
+    },
+  };
+  const question = { from: new Date(FROM), to: TO, page: 0, open: null, isFull: false };
+  const seen = await readSpan(slow, question, { signal, elapsed: () => elapsed });
+  expect(seen.payments.length).toBe(750);
+  expect(seen).toMatchObject({ seenTo: null, nextPage: 3, failure: null });
+});
