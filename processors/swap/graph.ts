@@ -50,17 +50,19 @@ const PAYOUT: Graph<PayoutState> = {
   cancelled: [],
 };
 
+/** Nobody approves a conversion, and each is a swap: it is never over once its own transfer is final. */
 function withoutApproval(): Graph<ConversionState> {
   const edges = Object.entries(PAYOUT)
     .filter(([from]) => from !== 'awaiting_approval')
     .map(([from, to]) => [from, to.filter((state) => state !== 'awaiting_approval')]);
-  return Object.fromEntries(edges) as Graph<ConversionState>;
+  const graph = Object.fromEntries(edges) as Graph<ConversionState>;
+  return { ...graph, ordered: graph.ordered.filter((state) => state !== 'completed') };
 }
 
-/** A signed transfer can become final before we saw that its broadcast was accepted. */
+/** Signed bytes go out, or go out again, before anybody asks what became of them: nothing ends without `broadcast`. */
 const TRANSFER: Graph<TransferState> = {
   chosen: ['signed', 'dropped'],
-  signed: ['broadcast', 'final', 'reverted', 'cancelled'],
+  signed: ['broadcast'],
   broadcast: ['final', 'reverted', 'cancelled'],
   final: [],
   reverted: [],

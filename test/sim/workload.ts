@@ -10,8 +10,11 @@ import type { PaymentScript, PaymentStep } from './providers/nowpayments.ts';
 import type { Random } from './random.ts';
 import { ORDER_SECRET } from './settings.ts';
 
-/** credited: at the final outcome; refunded: whatever was credited is undone; none: never in the books. */
-export type Fate = 'credited' | 'refunded' | 'none';
+/**
+ * credited: at the final outcome; refunded: whatever was credited is undone; none: never in the books; either: what is
+ * right depends on what comes first, and both are.
+ */
+export type Fate = 'credited' | 'refunded' | 'none' | 'either';
 
 export interface Expected {
   readonly script: PaymentScript;
@@ -92,6 +95,9 @@ function clientOf(random: Random, policy: Policy, index: number): ClientRow {
   };
 }
 
+/** One wei: nothing of it is left in USDT. */
+const TOO_LITTLE = '0.000000000000000001';
+
 const KINDS = [
   'partial',
   'partial then all',
@@ -101,6 +107,12 @@ const KINDS = [
   'failed while sending',
   'refunded early',
   'refunded late',
+  'refunded after the receipt',
+  'refunded, then finished',
+  'failed, then finished and refunded',
+  'no outcome',
+  'too little',
+  'too fine',
   'unknown client',
   'not held',
   'forged order',
@@ -112,6 +124,7 @@ const PARKED: Readonly<Partial<Record<Kind, ReasonCode>>> = {
   'unknown client': 'unknown_client',
   'not held': 'outcome_asset_not_held',
   'forged order': 'order_forged',
+  'too fine': 'amount_inexact',
 };
 
 const OURS = orderMac(ORDER_SECRET);
@@ -133,7 +146,7 @@ function inventPayment(
     orderId: makeOrderId({ client: String(clientId), random: random.bytes(10), mac: MACS[kind] ?? OURS }),
     parentId: null,
     priceUsd: String(random.int(5, 90)),
-    outcomeCurrency: kind === 'not held' ? 'btc' : inUsdt ? 'usdterc20' : 'eth',
+    outcomeCurrency: kind === 'not held' ? 'btc' : inUsdt && kind !== 'too little' ? 'usdterc20' : 'eth',
   };
   const outcome = outcomeOf(random, base);
   const { steps, fate } = lifeOf(random, kind, start, outcome);
@@ -229,6 +242,55 @@ function lifeOf(
           { status: 'refunded', outcome, forward: null, after: random.int(5_000, 200_000) },
         ),
         fate: 'refunded',
+      };
+    case 'refunded after the receipt':
+      return {
+        steps: then(
+          begin,
+          { status: 'finished', outcome, forward: outcome, after: gap() },
+          { status: 'refunded', outcome, forward: null, after: random.int(30_000, 200_000) },
+        ),
+        fate: 'either',
+      };
+    case 'refunded, then finished':
+      return {
+        steps: then(
+          begin,
+          { status: 'refunded', outcome: null, forward: null, after: gap() },
+          { status: 'finished', outcome, forward: outcome, after: gap() },
+          { status: 'refunded', outcome, forward: null, after: gap() },
+        ),
+        fate: 'either',
+      };
+    case 'failed, then finished and refunded':
+      return {
+        steps: then(
+          begin,
+          { status: 'failed', outcome: null, forward: null, after: gap() },
+          { status: 'finished', outcome, forward: null, after: gap() },
+          { status: 'refunded', outcome, forward: null, after: gap() },
+        ),
+        fate: 'either',
+      };
+    case 'no outcome':
+      return {
+        steps: then(begin, { status: 'finished', outcome: null, forward: null, after: gap() }),
+        fate: 'none',
+      };
+    case 'too little':
+      return {
+        steps: then(begin, { status: 'finished', outcome: TOO_LITTLE, forward: TOO_LITTLE, after: gap() }),
+        fate: 'either',
+      };
+    case 'too fine':
+      return {
+        steps: then(begin, {
+          status: 'finished',
+          outcome: `${outcome}${'0'.repeat(18)}1`,
+          forward: outcome,
+          after: gap(),
+        }),
+        fate: 'none',
       };
     case 'unknown client':
     case 'not held':

@@ -28,6 +28,7 @@ import { SIGNER } from '../signing.ts';
 import { CODEC, type World } from '../world.ts';
 import { runGateway, WEBHOOK, type Wire } from './gateway.ts';
 import { Group } from './group.ts';
+import { runOperator } from './operator.ts';
 import { runOwners } from './policy.ts';
 import { runAccumulate, runConvert, runList } from './processors.ts';
 import { runRelay } from './relay.ts';
@@ -203,6 +204,7 @@ export function startProcesses(world: World, wire: Wire): void {
     engine.spawn(new SimProcess('world'), name, run);
   }
   engine.spawn(new SimProcess('owners'), 'owners', () => runOwners(world));
+  engine.spawn(new SimProcess('operator'), 'operator', () => runOperator(world));
   engine.spawn(new SimProcess('world'), 'checks', () => checkNowAndThen(world));
   startWorld(world, wire);
 }

@@ -4,9 +4,13 @@ import type { Engine } from '../engine.ts';
 import { type Cut, Links, type Service } from '../links.ts';
 import type { Random } from '../random.ts';
 import type { World } from '../world.ts';
+import { sendOddBodies } from './odd-bodies.ts';
 
 /** Everything begins while payments are under way, virtual ms. */
 const WITHIN_MS = 260_000;
+
+/** A record that nobody of ours wrote: it has no event id. */
+const POISON = { headers: {} } as const;
 
 export interface Weather {
   readonly name: string;
@@ -22,6 +26,8 @@ export function weatherOf(world: World, processes: readonly string[]): Weather[]
     { name: 'skew', run: () => skew(world, processes) },
     { name: 'clocks', run: () => jumps(world, processes) },
     { name: 'retention', run: () => retention(world) },
+    { name: 'poison', run: () => poison(world) },
+    { name: 'odd bodies', run: () => sendOddBodies(world) },
   ];
 }
 
@@ -119,5 +125,20 @@ async function retention({ engine, log, plain }: World): Promise<void> {
     for (const { part, next_offset } of positions)
       log.expire(TOPIC.valued, part, BigInt(random.int(0, Number(next_offset))));
     engine.note('retention removed what was read');
+  }
+}
+
+/** Somebody else writes to our topics: bytes that are nothing, and what is true under the key of another client. */
+async function poison({ engine, log, workload }: World): Promise<void> {
+  if (!engine.faults.strikes('poison')) return;
+  const random = engine.faults.chanceOf('poison');
+  for (let round = random.int(2, 6); round > 0; round--) {
+    await engine.sleep(random.int(5_000, WITHIN_MS / 3));
+    const topic = random.pick([TOPIC.received, TOPIC.valued]);
+    const key = String(random.pick(workload.clients).client_id);
+    const others = log.all(topic).filter((record) => record.key !== key && record.key !== null);
+    const value = others.length > 0 && random.chance(0.5) ? random.pick(others).value : undefined;
+    log.append({ topic, key, value: value ?? Buffer.from(random.bytes(random.int(0, 60))), ...POISON });
+    engine.note(`somebody writes ${value ? 'a record of another client' : 'nonsense'} to ${topic}`);
   }
 }

@@ -164,6 +164,8 @@ export class SimChain implements Chain {
 
   async quote({ asset }: QuoteRequest): Promise<Quote> {
     this.#answers.mayFail('quote');
+    if (this.#engine.faults.strikes('revert', 0.1))
+      throw this.#answers.error('permanent', 'would_revert', `a transfer of ${asset}`);
     const { baseFee } = this.#truth;
     const gasLimit = asset === 'ETH' ? 25_200n : 100_000n;
     return { gasLimit, maxFeePerGas: 2n * baseFee + GWEI, maxPriorityFeePerGas: GWEI, baseFee };

@@ -22,8 +22,8 @@ interface Order {
   readonly order: SwapOrder;
   readonly asset: LedgerAsset;
   readonly amount: bigint;
-  /** misreport: it pays what it should and names another amount. */
-  readonly outcome: 'finish' | 'refund' | 'hold' | 'misreport';
+  /** misreport: it pays what it should and names another amount. Decided again when it did not end there. */
+  outcome: 'finish' | 'refund' | 'hold' | 'fail' | 'misreport';
   /** Of the fair amount, in basis points. */
   readonly bps: bigint;
   status: string;
@@ -44,6 +44,9 @@ export interface BookEntry {
 }
 
 const MIN: Readonly<Record<LedgerAsset, string>> = { ETH: '0.004', USDT: '12.5' };
+const RAISED: Readonly<Record<LedgerAsset, string>> = { ETH: '0.4', USDT: '1250' };
+/** An address that nobody asked for. */
+const ELSEWHERE = `0x${'e1'.repeat(20)}`;
 
 export class SimSwap implements SwapProvider {
   readonly orders = new Map<string, Order>();
@@ -68,7 +71,10 @@ export class SimSwap implements SwapProvider {
 
   async range(pair: SwapPair): Promise<{ min: string; max: string | null }> {
     this.#answers.mayFail('range');
-    return { min: MIN[assetOf(pair)], max: null };
+    const min = MIN[assetOf(pair)];
+    if (!this.#engine.faults.strikes('swap-lies')) return { min, max: null };
+    this.#engine.note('changenow raises its minimum');
+    return { min: RAISED[assetOf(pair)], max: null };
   }
 
   async estimate(request: { pair: SwapPair; fromAmount: string }): Promise<Estimate> {
@@ -88,7 +94,9 @@ export class SimSwap implements SwapProvider {
   async create(request: SwapRequest): Promise<SwapOrder> {
     this.#answers.mayFail('create');
     const { random, faults } = this.#engine;
-    const { pair, fromAmount, address, refundAddress, reference } = request;
+    const { pair, fromAmount, refundAddress, reference } = request;
+    if (faults.strikes('swap-lies', 0.5)) throw this.#answers.error('permanent', 'refused', 'create');
+    const address = faults.strikes('swap-lies') ? `${request.address.slice(0, -1)}9` : request.address;
     const id = createHash('sha256')
       .update(`order ${this.orders.size} ${reference}`)
       .digest('hex')
@@ -101,17 +109,23 @@ export class SimSwap implements SwapProvider {
       toAmount: this.#fair(pair, fromAmount),
       payinAddress: `0x${createHash('sha256').update(`payin ${id}`).digest('hex').slice(0, 40)}`,
       payinExtraId: null,
-      payoutAddress: faults.strikes('swaps', 0.15) ? `${address.slice(0, -1)}9` : address,
+      payoutAddress: address,
       payoutExtraId: request.extraId ?? null,
       refundAddress,
       reference,
     };
     const odd = faults.strikes('swaps');
+    // Who sent coins back once often does so again.
+    const again = odd && random.chance(0.6) && this.#hasRefunded(request);
     this.orders.set(id, {
       order,
       asset,
       amount: parseUnits(fromAmount, ASSETS[asset].decimals),
-      outcome: odd ? random.pick(['refund', 'hold', 'finish', 'misreport'] as const) : 'finish',
+      outcome: again
+        ? 'refund'
+        : odd
+          ? random.pick(['refund', 'hold', 'fail', 'finish', 'misreport'] as const)
+          : 'finish',
       bps: odd ? BigInt(random.int(9_900, 10_050)) : 9_960n,
       status: 'waiting',
       deposits: [],
@@ -123,6 +137,12 @@ export class SimSwap implements SwapProvider {
     });
     this.#answers.mayBeLost('create');
     return order;
+  }
+
+  #hasRefunded({ address }: SwapRequest): boolean {
+    return [...this.orders.values()].some(
+      ({ order, status }) => status === 'refunded' && order.payoutAddress === address,
+    );
   }
 
   async find(reference: string): Promise<SwapOrder[]> {
@@ -137,8 +157,10 @@ export class SimSwap implements SwapProvider {
     const found = this.orders.get(id);
     if (!found) return null;
     const { order, status, amountTo, payoutHash, refundHash, refundAmount, deposits } = found;
+    const changed = this.#engine.faults.strikes('swap-lies') ? { payoutAddress: ELSEWHERE } : {};
     return {
       ...order,
+      ...changed,
       status,
       amountFrom: deposits.length > 0 ? order.fromAmount : null,
       amountTo,
@@ -183,7 +205,7 @@ export class SimSwap implements SwapProvider {
         order.status = 'confirming';
         return;
       case 'confirming':
-        order.status = order.outcome === 'hold' ? 'hold' : 'exchanging';
+        order.status = order.outcome === 'hold' ? 'hold' : this.#failsNow(order) ? 'failed' : 'exchanging';
         return;
       case 'hold':
         // A person there looks at it; some day it goes on.
@@ -191,12 +213,23 @@ export class SimSwap implements SwapProvider {
         return;
       case 'exchanging':
         if (order.outcome === 'refund') this.#refund(order);
+        else if (order.outcome === 'fail') order.status = 'failed';
         else this.#payOut(order);
+        return;
+      case 'failed':
+        // A person there looks at it, too: it goes on or comes back.
+        if (!this.#engine.faults.quiet && this.#engine.random.chance(0.8)) return;
+        order.outcome = this.#engine.random.pick(['finish', 'refund'] as const);
+        order.status = 'exchanging';
         return;
       case 'sending':
         order.status = 'finished';
         return;
     }
+  }
+
+  #failsNow({ outcome }: Order): boolean {
+    return outcome === 'fail' && this.#engine.random.chance(0.5);
   }
 
   #payOut(order: Order): void {
