@@ -51,6 +51,8 @@ function decide(work: Work, record: ValuedRecord, context: BatchContext): Ending
   const row = newStatus(work, record);
   switch (payment.payment_status) {
     case 'refunded':
+      // Reported refunded when we held its coins, and then cured: they are the client's still.
+      if (value.kind === 'valued' && row.state === 'unvalued') return valueLater(work, record, context, row);
       return refunded(work, record, row);
     case 'failed':
     case 'expired':

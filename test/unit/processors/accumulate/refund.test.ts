@@ -13,6 +13,7 @@ import {
   transfers,
 } from '../../../../ledger/tables.ts';
 import type { Work } from '../../../../ledger/work.ts';
+import { factsOf } from '../../../../processors/accumulate/cure.ts';
 import { holdUnsignedPayouts, refundPayment } from '../../../../processors/accumulate/refund.ts';
 import { accumulate } from '../../../../processors/accumulate/transition.ts';
 import { eventId } from '../../../../schemas/event-id.ts';
@@ -303,6 +304,19 @@ describe('after the receipt was confirmed', () => {
     expect(status(work)).toMatchObject({ state: 'credited', status: 'refunded' });
     expect(refund(work)).toEqual({ end: 'duplicate', reason: 'duplicate' });
     expect(put(work).end).toBe('duplicate');
+  });
+
+  it('of a payment without a value: it gets its value all the same, once there is a rate', () => {
+    const work = workWith();
+    put(work, {}, { rate: null });
+    work.put(paymentStatus, { ...status(work), confirmed: status(work).incoming });
+    expect(refund(work)).toEqual({ end: 'rejected', reason: 'refund_after_receipt' });
+    const cured = { ...proposed(), payment: factsOf(status(work)) };
+    expect(cured.payment.payment_status).toBe('refunded');
+    expect(accumulate(work, recordOf(cured), CONTEXT)).toEqual(applied);
+    expect(status(work)).toMatchObject({ state: 'credited', status: 'refunded', legs: 1 });
+    expect(account(work, 'ETH').unvalued).toBe(0n);
+    expect(accumulate(work, recordOf(cured), CONTEXT)).toEqual({ end: 'duplicate', reason: 'duplicate' });
   });
 
   it('sent back by the operator: the same set from wallet:sending', () => {
