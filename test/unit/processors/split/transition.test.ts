@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { payoutBatches } from '../../../../ledger/tables.ts';
 import { checkLimits, isOverLimit } from '../../../../processors/split/transition.ts';
-import { CLIENT } from '../../../fixtures/ledger-rows.ts';
+import { CLIENT, NOW } from '../../../fixtures/ledger-rows.ts';
 import { outWork, PAYOUT_ID, POLICY } from '../../../fixtures/out-rows.ts';
 
 const usd = (whole: bigint) => whole * 1_000_000n;
@@ -29,7 +29,9 @@ function check(part: object, rate: string | undefined) {
 }
 
 test('within all limits it goes on at once', () => {
-  expect(check({}, undefined).row).toMatchObject({ state: 'awaiting_funds', usd_value: '48.50' });
+  const { next, row } = check({}, undefined);
+  expect(row).toMatchObject({ state: 'awaiting_funds', usd_value: '48.50' });
+  expect(next).toEqual({ pollAt: NOW });
 });
 
 test('over a limit it waits for a person as a whole [failures 108, 118, H20]', () => {
@@ -40,6 +42,7 @@ test('over a limit it waits for a person as a whole [failures 108, 118, H20]', (
 
 test('ETH is valued at the usable rate, and waits for one', () => {
   const eth = { asset: 'ETH', amount: 12_125_000_000_000_000n, usd_value: null };
+  expect(check(eth, undefined).next).toEqual({ pollAt: 'soon' });
   expect(check(eth, undefined).row).toMatchObject({
     state: 'requested',
     reason: 'no_usable_rate',

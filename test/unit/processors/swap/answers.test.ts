@@ -1,13 +1,28 @@
 /** What each answer of the provider leads to: when the intent looks again, and what the row says until then. */
 import { describe, expect, test } from 'vitest';
-import { chainDeposits, discrepancies, type SwapOrderRow, swapOrders, transfers } from '../../../../ledger/tables.ts';
+import {
+  chainDeposits,
+  discrepancies,
+  type SwapOrderRow,
+  swapOrders,
+  transfers,
+} from '../../../../ledger/tables.ts';
 import type { Next } from '../../../../processors/runtime/schedule.ts';
 import { decide } from '../../../../processors/swap/decisions.ts';
 import { putTransfer } from '../../../../processors/swap/funds.ts';
 import { beginOrder, CREATE_SETTLED_MS, ORDER_MAX_AGE_MS } from '../../../../processors/swap/order.ts';
 import type { Step } from '../../../../processors/swap/transition.ts';
 import { Desk, hash } from '../../../fixtures/out-desk.ts';
-import { CONVERSION_ID, conversionWork, outWork, PAYIN, PAYOUT_ID, POLICY, QUOTE, replyTo } from '../../../fixtures/out-rows.ts';
+import {
+  CONVERSION_ID,
+  conversionWork,
+  outWork,
+  PAYIN,
+  PAYOUT_ID,
+  POLICY,
+  QUOTE,
+  replyTo,
+} from '../../../fixtures/out-rows.ts';
 
 const SOON = { pollAt: 'soon' };
 const DONE = { done: true };
@@ -142,7 +157,12 @@ describe('an order that was asked for', () => {
   test('that belongs to another payout is not funded again', () => {
     const desk = payout();
     const step = desk.plan();
-    const other: SwapOrderRow = { ...row(desk), owner_id: 'other', reference: 'payout-other-1', provider_id: 'p' };
+    const other: SwapOrderRow = {
+      ...row(desk),
+      owner_id: 'other',
+      reference: 'payout-other-1',
+      provider_id: 'p',
+    };
     desk.work.load(swapOrders, [other]);
     expect(desk.answer(step, created(step, { id: 'p' }))).toEqual(DONE);
     expect([row(desk).state, desk.owner.state]).toEqual(['closed', 'failed']);
@@ -152,7 +172,12 @@ describe('an order that was asked for', () => {
   test('beside others of the same provider is its own', () => {
     const desk = payout();
     const step = desk.plan();
-    const other: SwapOrderRow = { ...row(desk), owner_id: 'other', reference: 'payout-other-1', provider_id: 'q' };
+    const other: SwapOrderRow = {
+      ...row(desk),
+      owner_id: 'other',
+      reference: 'payout-other-1',
+      provider_id: 'q',
+    };
     desk.work.load(swapOrders, [other]);
     desk.answer(step, created(step, { id: 'p' }));
     expect(row(desk)).toMatchObject({ state: 'created', provider_id: 'p' });
@@ -160,7 +185,7 @@ describe('an order that was asked for', () => {
 
   test.each([
     [48_500_001n, DONE, 'cancelled'],
-    [48_500_000n, { park: 'above the provider\'s maximum of 7 minor units' }, 'awaiting_funds'],
+    [48_500_000n, { park: "above the provider's maximum of 7 minor units" }, 'awaiting_funds'],
   ])('outside of a range from %s', (min, next, state) => {
     const desk = payout();
     expect(desk.answer(desk.plan(), { ok: { do: 'outside', range: { min, max: 7n } } })).toEqual(next);
@@ -242,7 +267,13 @@ describe('a quote', () => {
   });
 
   test.each<[string, ReturnType<typeof error>, Next, string, string | null]>([
-    ['no coins for gas', error('permanent', 'insufficient_funds'), { pollAt: 'soon' }, 'awaiting_funds', 'gas_low'],
+    [
+      'no coins for gas',
+      error('permanent', 'insufficient_funds'),
+      { pollAt: 'soon' },
+      'awaiting_funds',
+      'gas_low',
+    ],
     ['not reached', error('transient'), RETRY, 'awaiting_funds', null],
     ['it would revert', error('permanent', 'would_revert'), { done: true }, 'failed', 'transfer_reverted'],
     ['refused', error('permanent'), { done: true }, 'failed', 'provider_refused'],
@@ -286,14 +317,12 @@ describe('a status', () => {
   test.each<[string, object, string, string[]]>([
     ['failed', { status: 'failed' }, 'provider_refused', []],
     ['of another order', { id: 'other' }, 'provider_contradiction', ['order_changed']],
-    ...['0', '0.0', '0.000', '0.'].map(
-      (amountTo): [string, object, string, string[]] => [
-        `finished with ${amountTo}`,
-        { status: 'finished', amountTo, payoutHash: 'm' },
-        'provider_contradiction',
-        ['nothing_received'],
-      ],
-    ),
+    ...['0', '0.0', '0.000', '0.'].map((amountTo): [string, object, string, string[]] => [
+      `finished with ${amountTo}`,
+      { status: 'finished', amountTo, payoutHash: 'm' },
+      'provider_contradiction',
+      ['nothing_received'],
+    ]),
   ])('%s: failed, and looked at hourly: its coins may come back', (_name, part, reason, issues) => {
     const desk = funded();
     expect(desk.answer(ask(desk), told(desk, part))).toEqual(inAnHour(desk));

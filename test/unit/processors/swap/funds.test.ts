@@ -73,7 +73,11 @@ describe('set aside', () => {
     expect(work.changed(glTransfers)).toMatchObject([scope, scope]);
     expect(work.all(payoutBatches)[0]).toMatchObject({ state: 'ordered', attempt: 1, funds_seen: true });
     const key = `transfer:${transfer!.transfer_id}`;
-    expect(work.intents.get(key)).toMatchObject({ kind: 'transfer', subject: transfer!.transfer_id, dueAt: NOW });
+    expect(work.intents.get(key)).toMatchObject({
+      kind: 'transfer',
+      subject: transfer!.transfer_id,
+      dueAt: NOW,
+    });
   });
 
   test('for a conversion: in nobody’s', () => {

@@ -41,6 +41,11 @@ describe.each(['payout', 'conversion', 'transfer'] as const)('%s', (name) => {
   });
 });
 
+test('a conversion waits for no approval: no edge leads there', () => {
+  expect(Object.values(GRAPHS.conversion).flat()).not.toContain('awaiting_approval');
+});
+
 test('a state that nobody knows has no edges', () => {
+  expect(isTerminal('payout', 'lost')).toBe(false);
   expect(() => assertEdge('payout', 'lost', 'completed')).toThrow(/cannot go from lost/);
 });

@@ -4,10 +4,13 @@ import { swapOrders } from '../../../../ledger/tables.ts';
 import {
   adoptOrder,
   beginOrder,
+  canonical,
   closeOrder,
   contradictions,
   openOrder,
+  ordersOf,
   requestOf,
+  sameAmount,
 } from '../../../../processors/swap/order.ts';
 import { ownerOf } from '../../../../processors/swap/owner.ts';
 import {
@@ -15,6 +18,7 @@ import {
   conversionWork,
   HOST,
   outWork,
+  PAYIN,
   PAYOUT_ID,
   replyTo,
   XMR,
@@ -61,6 +65,41 @@ test('an order of an attempt that was funded is not open', () => {
   expect(work.all(swapOrders)).toHaveLength(1);
 });
 
+describe('orders of an owner', () => {
+  test('are its own alone, by attempt', () => {
+    const { work, order } = begun();
+    const row = { ...order, state: 'closed' };
+    work.load(swapOrders, [
+      { ...row, attempt: 3, reference: 'three' },
+      { ...row, attempt: 2, reference: 'two' },
+      { ...row, owner_id: CONVERSION_ID, attempt: 8 },
+      { ...row, owner_kind: 'conversion', attempt: 9 },
+    ]);
+    const owner = ownerOf(work, 'payout', PAYOUT_ID, HOST);
+    expect(ordersOf(work, owner).map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+    expect(beginOrder(work, owner).attempt).toBe(4);
+  });
+
+  test('number on from the attempt that the owner is in', () => {
+    const work = outWork({ attempt: 5 });
+    expect(beginOrder(work, ownerOf(work, 'payout', PAYOUT_ID, HOST)).attempt).toBe(6);
+  });
+});
+
+test.each([
+  ['48.5', '48.500', true],
+  ['48.5', '48.51', false],
+  ['48.5', 'many', false],
+  ['', '', false],
+])('amounts %s and %s are the same: %s', (a, b, same) => {
+  expect(sameAmount(a, b)).toBe(same);
+});
+
+test('addresses of our chain are the same in any case, others only as they are', () => {
+  expect(canonical(HOST)).toBe(canonical(HOST.toLowerCase()));
+  for (const other of [XMR, `${HOST}A`, `A${HOST}`]) expect(canonical(other)).toBe(other);
+});
+
 describe('a reply', () => {
   test('that says what was asked may be funded, whatever the case of EVM addresses and tickers', () => {
     const { request } = begun();
@@ -87,6 +126,8 @@ describe('a reply', () => {
     [{ reference: 'payout-of-another' }, /reference/],
     [{ payinAddress: 'TNonEvm' }, /deposit address/],
     [{ payinAddress: `0x${'0'.repeat(40)}` }, /deposit address/],
+    [{ payinAddress: `${PAYIN}0` }, /deposit address/],
+    [{ payinAddress: ` ${PAYIN}` }, /deposit address/],
     [{ payinAddress: HOST }, /not the provider’s own/],
     [{ payinExtraId: '5' }, /needs a memo/],
   ])('that says %o is not funded [failures 1, 5, 11]', (part, what) => {

@@ -91,18 +91,16 @@ describe('what was told', () => {
     expect(work.must(swapOrders, 'payout', PAYOUT_ID, 1)).toMatchObject(stored);
   });
 
-  test.each([
-    { status: 'sending' },
-    { amountTo: '0.4' },
-    { payoutHash: 'q' },
-    { refundHash: 's' },
-  ])('%o is news', (part) => {
-    const { work, order } = adopted();
-    const full = storeStatus(work, order, told(order, all));
-    const next = storeStatus(work, full, told(order, { ...all, ...part }));
-    expect(next).not.toBe(full);
-    expect(work.must(swapOrders, 'payout', PAYOUT_ID, 1)).toBe(next);
-  });
+  test.each([{ status: 'sending' }, { amountTo: '0.4' }, { payoutHash: 'q' }, { refundHash: 's' }])(
+    '%o is news',
+    (part) => {
+      const { work, order } = adopted();
+      const full = storeStatus(work, order, told(order, all));
+      const next = storeStatus(work, full, told(order, { ...all, ...part }));
+      expect(next).not.toBe(full);
+      expect(work.must(swapOrders, 'payout', PAYOUT_ID, 1)).toBe(next);
+    },
+  );
 
   test('again is none: the row is not written', () => {
     const { work, order } = adopted();
