@@ -19,7 +19,7 @@ export interface ConsumerOptions {
 }
 
 /** Between two fetches of which the first found nothing; a new record ends the wait. */
-const IDLE_MS = [4_000, 15_000] as const;
+const IDLE_MS = [8_000, 30_000] as const;
 const MAX_BATCH = 20;
 /** How far below the position a fetch may begin. */
 const AGAIN = 2n;

@@ -15,7 +15,7 @@ const OPTIONS = {
 
 /** Rings when a webhook comes. */
 export const WEBHOOK = 'webhook';
-const IDLE_MS = [5_000, 20_000] as const;
+const IDLE_MS = [20_000, 60_000] as const;
 
 /** Webhooks on the wire, and what the senders were answered. */
 export class Wire {

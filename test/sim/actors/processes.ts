@@ -5,7 +5,7 @@ import { cureKind, sweepKind } from '../../../processors/accumulate/recurring.ts
 import { transferKind } from '../../../processors/hostpay/wiring.ts';
 import { depositsKind } from '../../../processors/hostpay/wiring-deposits.ts';
 import { missedKind } from '../../../processors/reconcile/wiring-missed.ts';
-import type { AnyEffectKind, LeasedIntent } from '../../../processors/runtime/intent-steps.ts';
+import type { AnyEffectKind } from '../../../processors/runtime/intent-steps.ts';
 import type { Next } from '../../../processors/runtime/schedule.ts';
 import { Halted } from '../../../processors/runtime/takeover.ts';
 import { limitsKind } from '../../../processors/settle/wiring-limits.ts';
@@ -49,9 +49,7 @@ const PACE_MS: Readonly<Record<string, number>> = {
   receipts: 45_000,
   limits: 90_000,
   treasury: 40_000,
-  transfer: 9_000,
-  payout: 20_000,
-  conversion: 20_000,
+  transfer: 12_000,
   confirm: 20_000,
   missed: 30_000,
 };
@@ -59,20 +57,19 @@ const PACE_MS: Readonly<Record<string, number>> = {
 function paced(kind: AnyEffectKind): AnyEffectKind {
   const pace = PACE_MS[kind.kind];
   if (pace === undefined) return kind;
-  const slower = (next: Next, { polls }: LeasedIntent, now: Date): Next => {
-    if (!('pollAt' in next) || (next.pollAt !== 'soon' && next.pollAt <= now)) return next;
-    if (next.pollAt === 'soon' && (polls === 0 || next.startOver)) return next;
-    const at = next.pollAt === 'soon' ? 0 : next.pollAt.getTime();
-    return { ...next, pollAt: new Date(Math.max(at, now.getTime() + pace)) };
+  // `soon` comes ever later by itself.
+  const slower = (next: Next, now: Date): Next => {
+    if (!('pollAt' in next) || next.pollAt === 'soon' || next.pollAt <= now) return next;
+    return { ...next, pollAt: new Date(Math.max(next.pollAt.getTime(), now.getTime() + pace)) };
   };
   return {
     ...kind,
     plan: async (tx, intent, now) => {
       const planned = await kind.plan(tx, intent, now);
-      return 'next' in planned ? { next: slower(planned.next, intent, now) } : planned;
+      return 'next' in planned ? { next: slower(planned.next, now) } : planned;
     },
     apply: async (tx, intent, call, outcome, now) =>
-      slower(await kind.apply(tx, intent, call, outcome, now), intent, now),
+      slower(await kind.apply(tx, intent, call, outcome, now), now),
   };
 }
 

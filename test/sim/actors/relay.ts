@@ -8,8 +8,8 @@ import { RELAY_SHARDS } from '../../../schemas/partition.ts';
 import { PublishUnknown, simPublisher } from '../log.ts';
 import type { World } from '../world.ts';
 
-const SILENCE_MS = 30_000;
-const IDLE_MS = [3_000, 12_000] as const;
+const SILENCE_MS = 60_000;
+const IDLE_MS = [6_000, 25_000] as const;
 const SHARDS = Array.from({ length: RELAY_SHARDS }, (_, shard) => shard);
 
 export async function runRelay(world: World, owner: string): Promise<never> {

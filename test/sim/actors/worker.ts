@@ -28,23 +28,15 @@ export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): 
   const bells = new Set(['intents', ...names.map(intentBell)]);
   for (;;) {
     try {
-      const due = await nextIntentDue(db, names);
-      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
-      if (wait > 0) {
-        await engine.sleep(wait + engine.random.int(0, APART_MS), (bell) => bells.has(bell));
-        continue;
-      }
       const now = clocks.now();
       const until = new Date(now.getTime() + LEASE_MS);
-      const request = {
-        kinds: names,
-        limit: engine.random.int(1, 3),
-        token: engine.random.uuid(),
-        now,
-        until,
-      };
-      const leased = await leaseIntents(db, request);
+      const limit = engine.random.int(1, 3);
+      const leased = await leaseIntents(db, { kinds: names, limit, token: engine.random.uuid(), now, until });
       for (const intent of leased) await workOn(world, kinds, intent);
+      if (leased.length === limit) continue;
+      const due = await nextIntentDue(db, names);
+      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
+      if (wait > 0) await engine.sleep(wait + engine.random.int(0, APART_MS), (bell) => bells.has(bell));
     } catch (error) {
       if (!isTrouble(error)) throw error;
       await engine.sleep(1_000);
