@@ -339,8 +339,9 @@ export function applyUnmined(
     // The reserve is there to get a stuck nonce moving.
     reserve: 0n,
   };
-  if (!signNext(work, context, plan)) wait(work, transfer, 'gas_low');
-  return { pollAt: work.now };
+  if (signNext(work, context, plan)) return { pollAt: work.now };
+  wait(work, transfer, 'gas_low');
+  return pollChain(work, latest.signed_at);
 }
 
 function larger(a: bigint, b: bigint): bigint {
