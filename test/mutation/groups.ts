@@ -64,7 +64,10 @@ export const GROUPS = {
   },
   parser: {
     files: inFolder('gateway/ipn', 'json', 'number', 'parse'),
-    tests: ['test/unit/gateway/bad-inputs.test.ts', 'test/unit/gateway/ipn/{json,number,samples}.test.ts'],
+    tests: [
+      'test/unit/gateway/bad-inputs.test.ts',
+      'test/unit/gateway/ipn/{json,number,parse,samples}.test.ts',
+    ],
   },
 } as const satisfies Record<string, Group>;
 
