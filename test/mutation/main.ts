@@ -1,12 +1,17 @@
-/** Mutates each group (or those named as arguments), prints the scores as a table; exit 1 when one is below the goal. */
+/**
+ * Mutates each group (or those named as arguments), writes the scores to docs/mutation.md; exit 1 when one is below the
+ * goal.
+ */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { GROUP_NAMES, GROUPS, type GroupName } from './groups.ts';
-import { GOAL, type Score, scoreOf, scoreTable, sumOf } from './score.ts';
+import { mutationPage, scoreTable, withScores } from './page.ts';
+import { GOAL, type Score, scoreOf, sumOf } from './score.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+const PAGE = join(CHECKOUT, 'docs/mutation.md');
 
 function stryker(group: GroupName): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -33,6 +38,7 @@ for (const group of GROUP_NAMES.filter((name) => wanted.length === 0 || wanted.i
   scores.push(scoreOf(group, JSON.parse(readFileSync(report, 'utf8'))));
 }
 console.log(scoreTable(scores));
+writeFileSync(PAGE, mutationPage(withScores(existsSync(PAGE) ? readFileSync(PAGE, 'utf8') : '', scores)));
 const low = [...scores, sumOf(scores)].filter((score) => score.percent < GOAL);
 for (const { name, percent } of low) console.log(`${name}: ${percent.toFixed(1)} % is below ${GOAL} %`);
 process.exitCode = low.length > 0 ? 1 : 0;

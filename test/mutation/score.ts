@@ -11,21 +11,44 @@ export interface Score {
   readonly percent: number;
 }
 
+interface Place {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** What we read of Stryker's report; lines and columns count from 1. */
 export interface Report {
+  readonly files: Readonly<
+    Record<
+      string,
+      {
+        readonly source: string;
+        readonly mutants: readonly {
+          readonly status: string;
+          readonly location: { readonly start: Place; readonly end: Place };
+          readonly replacement?: string;
+        }[];
+      }
+    >
+  >;
+}
+
+/** The part of a report that counts. */
+export interface Statuses {
   readonly files: Readonly<Record<string, { readonly mutants: readonly { readonly status: string }[] }>>;
 }
 
-export function scoreOf(name: string, report: Report): Score {
+export function scoreOf(name: string, report: Statuses): Score {
   const all = Object.values(report.files).flatMap(({ mutants }) => mutants.map(({ status }) => status));
   const count = (...statuses: string[]) => all.filter((status) => statuses.includes(status)).length;
   // A mutant that never ends is noticed by the time limit of the tests.
   const killed = count('Killed', 'Timeout');
-  return score(name, killed, killed + count('Survived', 'NoCoverage'));
+  return scoreFrom(name, killed, killed + count('Survived', 'NoCoverage'));
 }
 
 export function sumOf(scores: readonly Score[]): Score {
   const total = (pick: (one: Score) => number) => scores.reduce((sum, one) => sum + pick(one), 0);
-  return score(
+  return scoreFrom(
     'all',
     total(({ killed }) => killed),
     total(({ valid }) => valid),
@@ -33,14 +56,6 @@ export function sumOf(scores: readonly Score[]): Score {
 }
 
 /** Nothing to kill is a fault of the scope, not a full score. */
-function score(name: string, killed: number, valid: number): Score {
+export function scoreFrom(name: string, killed: number, valid: number): Score {
   return { name, killed, valid, percent: valid === 0 ? 0 : (100 * killed) / valid };
-}
-
-/** As it stands in docs/mutation.md. */
-export function scoreTable(scores: readonly Score[]): string {
-  const rows = [...scores, sumOf(scores)].map(
-    ({ name, killed, valid, percent }) => `| ${name} | ${killed} of ${valid} | ${percent.toFixed(1)} % |`,
-  );
-  return ['| group | killed | score |', '|---|---|---|', ...rows].join('\n');
 }

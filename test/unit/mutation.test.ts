@@ -1,10 +1,11 @@
 /** Mutation testing counts right, and its scope names files that exist and what decides about money. */
 import { matchesGlob } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { GROUPS } from '../mutation/groups.ts';
+import { GROUP_NAMES, GROUPS } from '../mutation/groups.ts';
 import { strykerPlugins } from '../mutation/ignore-words.ts';
-import { scoreOf, scoreTable, sumOf } from '../mutation/score.ts';
-import { allFiles } from './source-tree.ts';
+import { mutationPage, scoresIn, scoreTable, withScores } from '../mutation/page.ts';
+import { GOAL, scoreFrom, scoreOf, sumOf } from '../mutation/score.ts';
+import { allFiles, readText } from './source-tree.ts';
 
 const report = (...statuses: string[]) => ({
   files: { 'a.ts': { mutants: statuses.map((status) => ({ status })) } },
@@ -23,7 +24,28 @@ describe('the score', () => {
     expect(scoreOf('x', report('Ignored')).percent).toBe(0);
     const two = [scoreOf('a', report('Killed')), scoreOf('b', report('Survived', 'Survived', 'Survived'))];
     expect(sumOf(two).percent).toBe(25);
-    expect(scoreTable(two).split('\n').at(-1)).toBe('| all | 1 of 4 | 25.0 % |');
+    expect(scoreTable(two).split('\n').at(-1)).toBe('| all |  | 4 | 1 | 3 | 25.0 % |');
+  });
+});
+
+describe('docs/mutation.md', () => {
+  const page = readText('docs/mutation.md');
+
+  it('is what a run writes, for every group', () => {
+    expect(scoresIn(page).map(({ name }) => name)).toEqual(GROUP_NAMES);
+    expect(mutationPage(scoresIn(page))).toBe(page);
+  });
+
+  it(`tells of ${GOAL} % or more in each`, () => {
+    expect(scoresIn(page).filter(({ percent }) => percent < GOAL)).toEqual([]);
+  });
+
+  it('keeps the rows of groups that a run leaves out', () => {
+    const before = mutationPage(GROUP_NAMES.map((name) => scoreFrom(name, 9, 10)));
+    const after = withScores(before, [scoreFrom('swap', 10, 10)]);
+    expect(after.map(({ name }) => name)).toEqual(GROUP_NAMES);
+    expect(after.filter(({ killed }) => killed === 10)).toEqual([scoreFrom('swap', 10, 10)]);
+    expect(withScores('', [scoreFrom('swap', 10, 10)])).toHaveLength(1);
   });
 });
 
