@@ -25,6 +25,7 @@ interface Suite {
 }
 
 const BIN = join(CHECKOUT, 'node_modules', '.bin');
+const PLANTED = join(CHECKOUT, 'test', 'sim', 'planted', 'main.ts');
 
 const SUITES: readonly Suite[] = [
   {
@@ -102,18 +103,38 @@ function sum(counts: readonly Count[], part: keyof Count): number {
   return counts.reduce((total, count) => total + count[part], 0);
 }
 
+export interface Planted {
+  /** Name of one planted fault; without it all. */
+  readonly plant: string | undefined;
+  readonly seeds: string | undefined;
+  /** What was found becomes docs/planted-faults.md. */
+  readonly record: boolean;
+}
+
+/** Each planted fault in many seeds. @returns the exit code */
+export async function runPlanted({ record, ...rest }: Planted): Promise<number> {
+  const { passed, failed } = await check(
+    process.execPath,
+    [PLANTED, ...given(rest), ...(record ? ['--record'] : [])],
+    ALONE,
+  );
+  console.log(`${passed} passed, ${failed} failed`);
+  return failed > 0 ? 1 : 0;
+}
+
+function given(flags: Readonly<Record<string, string | undefined>>): string[] {
+  return Object.entries(flags).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}`, value]));
+}
+
 /** Alone at the terminal. */
 const ALONE: Manner = { prefix: null, isPatient: false };
 
 /** Random rounds of every fault until the time is over, then the report. @returns the exit code */
 export async function runLongChaos({ minutes, ...rest }: LongChaos): Promise<number> {
-  const given = Object.entries(rest).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name}`, value],
-  );
   const entry = join(CHECKOUT, 'test', 'chaos', 'main.ts');
   const { passed, failed } = await check(
     process.execPath,
-    [entry, '--minutes', String(minutes), ...given],
+    [entry, '--minutes', String(minutes), ...given(rest)],
     ALONE,
   );
   console.log(`${passed} passed, ${failed} failed`);

@@ -9,10 +9,13 @@ interface TestFlags {
   readonly seed?: string;
   readonly report?: string;
   readonly remarks?: string;
+  readonly plant?: string;
+  readonly seeds?: string;
+  readonly record?: boolean;
 }
 
-/** `mutation` runs only when it is named. */
-const SUITES = ['unit', 'int', 'e2e', 'sim', 'chaos', 'mutation', 'all'];
+/** `planted` and `mutation` run only when they are named. */
+const SUITES = ['unit', 'int', 'e2e', 'sim', 'planted', 'chaos', 'mutation', 'all'];
 
 /** Adds the command. */
 export function register(program: Command): void {
@@ -27,12 +30,22 @@ export function register(program: Command): void {
     .option('--seed <seed>', 'with --minutes: what the rounds are drawn from')
     .option('--report <file>', 'with --minutes: where the report goes; default: printed')
     .option('--remarks <text>', 'with --minutes: one sentence about the machine for the report')
+    .option('--plant <name>', 'with planted: look for this planted fault only')
+    .option('--seeds <n>', 'with planted: in how many seeds to look for each')
+    .option('--record', 'with planted: write docs/planted-faults.md')
     .action(run);
 }
 
 async function run(suite: string, flags: TestFlags): Promise<void> {
-  const { minutes, kills, seed, report, remarks } = flags;
-  const { runLongChaos, runSuites } = await import('../test-suites.ts');
+  const { minutes, kills, seed, report, remarks, plant, seeds, record = false } = flags;
+  const { runLongChaos, runPlanted, runSuites } = await import('../test-suites.ts');
+  if (suite === 'planted') {
+    checkCounts({ seeds });
+    process.exitCode = await runPlanted({ plant, seeds, record });
+    return;
+  }
+  if (plant !== undefined || seeds !== undefined || record)
+    throw new UsageError('--plant, --seeds and --record are for `test planted`');
   if (minutes === undefined) {
     if (kills ?? seed ?? report ?? remarks)
       throw new UsageError('--kills, --seed, --report and --remarks need --minutes');
@@ -40,11 +53,7 @@ async function run(suite: string, flags: TestFlags): Promise<void> {
     return;
   }
   if (suite !== 'chaos') throw new UsageError('--minutes is for `test chaos`');
-  for (const [name, given] of Object.entries({ minutes, kills })) {
-    if (given !== undefined && !/^[1-9]\d{0,3}$/.test(given)) {
-      throw new UsageError(`--${name} is a whole number from 1, not ${given}`);
-    }
-  }
+  checkCounts({ minutes, kills });
   process.exitCode = await runLongChaos({
     minutes: Number.parseInt(minutes, 10),
     kills,
@@ -52,4 +61,12 @@ async function run(suite: string, flags: TestFlags): Promise<void> {
     report,
     remarks,
   });
+}
+
+function checkCounts(flags: Readonly<Record<string, string | undefined>>): void {
+  for (const [name, given] of Object.entries(flags)) {
+    if (given !== undefined && !/^[1-9]\d{0,3}$/.test(given)) {
+      throw new UsageError(`--${name} is a whole number from 1, not ${given}`);
+    }
+  }
 }

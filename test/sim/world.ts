@@ -4,9 +4,10 @@ import type { Registry } from 'prom-client';
 import { ConnectionLostError } from '../../ledger/db-errors.ts';
 import type { LogRecord } from '../../processors/runtime/log-record.ts';
 import { type Codec, createCodec } from '../../schemas/codec.ts';
-import { TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
+import { TOPIC, TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
 import { Watch } from './audit/watch.ts';
 import { StepsWatch } from './audit/watch-steps.ts';
+import { type Proposal, ValuesWatch } from './audit/watch-values.ts';
 import { bellsOf } from './bells.ts';
 import { Clocks } from './clocks.ts';
 import { coverWrites } from './coverage-writes.ts';
@@ -73,7 +74,15 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     query: (text, values) => warm.session.query(text, values),
     isFinal: (hash) => chain.isFinal(hash),
   });
-  const watch = new Watch((error) => engine.fail(error), steps);
+  const values = new ValuesWatch({
+    hasBrought: (paymentId, asset, amount) =>
+      workload.payments.find(({ script }) => script.id === paymentId)?.fate !== 'none' &&
+      nowpayments.hasTold(paymentId, asset, amount),
+    isGenuine: (id, value) =>
+      nowpayments.hasSigned(id) || CODEC.decode(TOPIC.received, value).source === 'reconcile',
+    proposalOf,
+  });
+  const watch = new Watch((error) => engine.fail(error), steps, values);
   const committed = (statements: readonly Committed[]): void => {
     coverWrites(engine.coverage, statements);
     watch.committed(statements);
@@ -118,6 +127,11 @@ async function stepTo(engine: Engine, links: Links, label: string): Promise<void
 function refused(random: Random): Fate {
   const code = random.pick(REFUSALS);
   return { kind: 'refused', at: random.int(0, CRASH_STATEMENTS), code, times: random.int(1, 6) };
+}
+
+function proposalOf(value: Buffer): Proposal | undefined {
+  const { kind, payment, occurred_at, rate_id } = CODEC.decode(TOPIC.valued, value);
+  return kind === 'valued' ? { paymentId: payment.payment_id, at: occurred_at, rateId: rate_id } : undefined;
 }
 
 /** What was decoded from a record, for the auditor. */

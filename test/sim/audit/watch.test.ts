@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Committed } from '../database.ts';
 import { Watch } from './watch.ts';
 import { StepsWatch } from './watch-steps.ts';
+import { type Proposal, ValuesWatch } from './watch-values.ts';
 
 type Rows = Readonly<Record<string, readonly object[]>>;
 
@@ -267,6 +268,83 @@ describe('the watch of positions, leases and money that leaves', () => {
       seen(true, [{ payment_id: '7' }], commit({ transfers: [TRANSFER] })),
       /before the coins of payment 7 arrived/,
     ],
+  ])('sees %s', (_name, problems, wanted) => {
+    expect(problems.join('\n')).toMatch(wanted);
+  });
+});
+
+describe('the watch of values', () => {
+  const RATE = {
+    rate_id: 'r',
+    at: '2026-01-01T00:00:00.000Z',
+    usable: true,
+    usdt_per_eth: '4000',
+    spot_eth_usd: '4010',
+    spot_usdt_usd: '1.001',
+  };
+  const LEG = {
+    payment_id: '7',
+    leg: 1,
+    asset: 'USDT',
+    gross: '50000000',
+    fee: '1500000',
+    net: '48500000',
+    received_asset: 'ETH',
+    received: '12500000000000000',
+    rate_id: 'r',
+  };
+  const seen = (tables: Rows, brought = '5'): string[] => {
+    const watch = new ValuesWatch({
+      hasBrought: (id, asset, amount) => `${id} ${asset} ${amount}` === `7 ETH ${brought}`,
+      isGenuine: () => true,
+      proposalOf: () => undefined,
+    });
+    return watch.see([commit(tables)]);
+  };
+  const appended = (topic: string, proposal?: Proposal): string[] => {
+    const watch = new ValuesWatch({
+      hasBrought: () => true,
+      isGenuine: (id) => id === 'signed',
+      proposalOf: () => proposal,
+    });
+    watch.see([commit({ rates: [RATE] })]);
+    const append = (id: string) =>
+      watch.appended({ topic, key: '-1', value: Buffer.from('x'), headers: { 'event-id': id } });
+    return [...append('signed'), ...append('forged')];
+  };
+  const proposal = (seconds: number, rateId: string | null = 'r'): Proposal => ({
+    paymentId: '7',
+    at: new Date(Date.parse(RATE.at) + seconds * 1_000),
+    rateId,
+  });
+
+  it('lets pass what is right', () => {
+    const payment = { payment_id: '7', received_asset: 'ETH', incoming: '5' };
+    const none = { payment_id: '8', received_asset: null, incoming: '0' };
+    const rows = { rates: [RATE], payment_status: [payment, none], payout_accumulation: [LEG] };
+    expect(seen(rows)).toEqual([]);
+    expect(appended('payments.valued', proposal(60))).toEqual([]);
+    expect(appended('payments.valued', proposal(9_999, null))).toEqual([]);
+  });
+
+  it.each<[string, string[], RegExp]>([
+    [
+      'a payment of more than it brought',
+      seen({ payment_status: [{ payment_id: '7', received_asset: 'ETH', incoming: '6' }] }),
+      /booked with 6 ETH, which it did not bring/,
+    ],
+    ['a fee left out', seen({ rates: [RATE], payout_accumulation: [{ ...LEG, fee: '0' }] }), /- 0 is not/],
+    [
+      'a value rounded up',
+      seen({ rates: [RATE], payout_accumulation: [{ ...LEG, gross: '50000001' }] }),
+      /fair is 50000000/,
+    ],
+    ['a rate from nowhere', seen({ payout_accumulation: [LEG] }), /fair is undefined/],
+    ['a rate that is contradicted', seen({ rates: [{ ...RATE, spot_eth_usd: '5000' }] }), /second source/],
+    ['a rate that is too old', appended('payments.valued', proposal(121)), /a rate that was 121000 ms old/],
+    ['a rate of the future', appended('payments.valued', proposal(-1)), /a rate that was -1000 ms old/],
+    ['a proposal at no rate', appended('payments.valued', proposal(1, 'x')), /which is none to use/],
+    ['a notice that nobody signed', appended('payments.received'), /^event forged of .* nobody signed$/],
   ])('sees %s', (_name, problems, wanted) => {
     expect(problems.join('\n')).toMatch(wanted);
   });

@@ -8,7 +8,6 @@ import { writtenBy } from '../writes.ts';
 import { BooksWatch } from './watch-books.ts';
 import { LogWatch } from './watch-log.ts';
 import { STATE_TABLES, StatesWatch } from './watch-states.ts';
-import type { StepsWatch } from './watch-steps.ts';
 import { WalletWatch } from './watch-wallet.ts';
 
 /** Something that must never be, at the moment it came to be. */
@@ -27,23 +26,27 @@ const TABLES: ReadonlySet<string> = new Set([
   ...STATE_TABLES,
 ]);
 
+/** What knows more of the world than what was written. Each returns one line per thing that is wrong. */
+export interface Observer {
+  see(statements: readonly Committed[]): string[];
+  appended?(record: OutRecord): string[];
+}
+
 export class Watch {
   readonly #onWrong: (error: InvariantBroken) => void;
   readonly #books = new BooksWatch();
   readonly #states = new StatesWatch();
   readonly #wallet = new WalletWatch();
   readonly #log = new LogWatch();
+  readonly #observers: readonly Observer[];
 
-  readonly #steps: StepsWatch | undefined;
-
-  /** @param steps what reads the ledger and the chain as well */
-  constructor(onWrong: (error: InvariantBroken) => void, steps?: StepsWatch) {
+  constructor(onWrong: (error: InvariantBroken) => void, ...observers: readonly Observer[]) {
     this.#onWrong = onWrong;
-    this.#steps = steps;
+    this.#observers = observers;
   }
 
   committed(statements: readonly Committed[]): void {
-    if (this.#steps) this.#report(this.#steps.see(statements));
+    for (const observer of this.#observers) this.#report(observer.see(statements));
     const written = writtenBy(statements, TABLES);
     if (!written) return;
     this.#report(this.#books.see(written));
@@ -54,6 +57,7 @@ export class Watch {
 
   appended(record: OutRecord): void {
     this.#report(this.#log.appended(record));
+    for (const observer of this.#observers) this.#report(observer.appended?.(record) ?? []);
   }
 
   /** Bytes go out only when they stand in the ledger: a restart must find them again. */

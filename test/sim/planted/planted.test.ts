@@ -1,4 +1,4 @@
-/** What can be said of the planted faults without running them; `spillway sim --planted` looks for each. */
+/** What can be said of the planted faults without running them; test/sim/planted/main.ts looks for each. */
 import { describe, expect, it } from 'vitest';
 import { applyEdits, checkFits, type Plant } from './plant.ts';
 import { PLANTS } from './plants.ts';
@@ -29,24 +29,26 @@ describe('planted faults', () => {
 });
 
 describe('a verdict', () => {
-  const sighting = (problem: string) => verdictOf({ looked: 2, seed: '2', problems: [problem] });
-
   it('tells the finders apart', () => {
-    expect(sighting('leg 1 of payment 5000000027: 14003 - 0 is not 14003')).toMatchObject({
+    expect(verdictOf(['leg 1 of payment 5000000027: 14003 - 0 is not 14003'])).toEqual({
       is: 'found',
       by: 'books',
       problem: 'leg 1 of payment …: … - 0 is not …',
     });
-    expect(sighting('it did not come to rest')).toMatchObject({ is: 'found', by: 'rest' });
-    expect(sighting('RangeError: negative transfer\n    at set (posting.ts:27)')).toMatchObject({
+    expect(verdictOf(['it did not come to rest', 'intent a is due'])).toEqual({
+      is: 'found',
+      by: 'rest',
+      problem: 'intent a is due',
+    });
+    expect(verdictOf(['RangeError: negative transfer\n    at set (posting.ts:27)'])).toMatchObject({
       by: 'itself',
     });
-    expect(sighting('InvariantBroken: too early\n    at see (watch.ts:1)')).toMatchObject({ by: 'watch' });
+    expect(verdictOf(['InvariantBroken: too early\n    at see (watch.ts:1)'])).toMatchObject({ by: 'watch' });
   });
 
   it('proves nothing by a plant that does not run', () => {
-    expect(sighting('TypeError: x is not a function\n    at y')).toMatchObject({ is: 'invalid' });
-    expect(sighting('Error: intent a: syntax error at or near "("')).toMatchObject({ is: 'invalid' });
-    expect(verdictOf({ looked: 8, seed: null, problems: [] })).toEqual({ is: 'missed', seeds: 8 });
+    expect(verdictOf(['TypeError: x is not a function\n    at y'])).toMatchObject({ is: 'invalid' });
+    expect(verdictOf(['Error: intent a: syntax error at or near "("'])).toMatchObject({ is: 'invalid' });
+    expect(verdictOf([])).toEqual({ is: 'missed' });
   });
 });

@@ -1,22 +1,8 @@
-/** What a sighting proves: a fault that was found, one that was not, or a plant that does not even run. */
-
-export interface Sighting {
-  /** Seeds that were run, the last one included. */
-  readonly looked: number;
-  /** The seed that found it; null: none did. */
-  readonly seed: string | null;
-  readonly problems: readonly string[];
-}
+/** What the problems of one run with a bug prove: that it was found, that it was not, or that the plant does not even run. */
 
 export type Verdict =
-  | {
-      readonly is: 'found';
-      readonly seed: string;
-      readonly seeds: number;
-      readonly by: Finder;
-      readonly problem: string;
-    }
-  | { readonly is: 'missed'; readonly seeds: number }
+  | { readonly is: 'found'; readonly by: Finder; readonly problem: string }
+  | { readonly is: 'missed' }
   /** Broken by itself rather than wrong: nothing is proven by its failure. */
   | { readonly is: 'invalid'; readonly problem: string };
 
@@ -37,13 +23,14 @@ const NOT_RUNNING = new RegExp(
   ].join('|'),
 );
 
-export function verdictOf({ looked, seed, problems }: Sighting): Verdict {
+/** @param problems of a run; none: all was as it must be */
+export function verdictOf(problems: readonly string[]): Verdict {
+  const [first] = problems;
+  if (first === undefined) return { is: 'missed' };
   const broken = problems.find((problem) => NOT_RUNNING.test(problem));
   if (broken !== undefined) return { is: 'invalid', problem: lineOf(broken) };
-  if (seed === null) return { is: 'missed', seeds: looked };
-  const by = finderOf(problems[0]!);
-  const problem = lineOf(by === 'rest' ? (problems[1] ?? problems[0]!) : problems[0]!);
-  return { is: 'found', seed, seeds: looked, by, problem };
+  const by = finderOf(first);
+  return { is: 'found', by, problem: lineOf(by === 'rest' ? (problems[1] ?? first) : first) };
 }
 
 function finderOf(problem: string): Finder {

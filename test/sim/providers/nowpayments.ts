@@ -7,6 +7,7 @@ import type {
   PaymentList,
 } from '../../../providers/nowpayments/client.ts';
 import { ASSETS, type LedgerAsset } from '../../../schemas/assets.ts';
+import { eventId } from '../../../schemas/event-id.ts';
 import { parseUnits } from '../../../schemas/money.ts';
 import { SIM_START } from '../clock.ts';
 import type { Engine } from '../engine.ts';
@@ -61,6 +62,8 @@ export class SimNowPayments implements NowPayments {
   readonly #chain: SimChain;
   readonly #host: string;
   readonly #answers: Answers;
+  /** Event ids of the notices that were signed. */
+  readonly #signed = new Set<string>();
   readonly #payments: Live[] = [];
 
   constructor(engine: Engine, chain: SimChain, host: string) {
@@ -124,8 +127,22 @@ export class SimNowPayments implements NowPayments {
   }
 
   send(raw: Buffer, signature: string, afterMs: number): void {
+    if (signature === signed(raw)) this.#signed.add(eventId('received', raw));
     const id = this.deliveries.length;
     this.deliveries.push({ id, raw, signature, dueAt: this.#engine.clock.elapsed + afterMs });
+  }
+
+  hasSigned(id: string): boolean {
+    return this.#signed.has(id);
+  }
+
+  /** Whether it has said by now that the payment brought this many minor units of the asset. */
+  hasTold(paymentId: string, asset: string, amount: bigint): boolean {
+    const live = this.#payments.find(({ script }) => script.id === paymentId);
+    const held = assetOf(live?.script.outcomeCurrency ?? '');
+    if (!live || held === undefined || held !== asset) return false;
+    const told = live.script.steps.slice(0, live.next).flatMap(({ outcome }) => outcome ?? []);
+    return told.some((outcome) => parseUnits(outcome, ASSETS[held].decimals) === amount);
   }
 
   /** What is due now; each comes again unless it is answered. */
