@@ -13,6 +13,7 @@ import { Clocks } from './clocks.ts';
 import { coverWrites } from './coverage-writes.ts';
 import { type Committed, type Fate, PgliteDatabase, type WarmPglite } from './database.ts';
 import type { Engine } from './engine.ts';
+import { IntentTimes } from './intent-times.ts';
 import { Links } from './links.ts';
 import { SimLog } from './log.ts';
 import { SimChain } from './providers/chain.ts';
@@ -55,6 +56,7 @@ export interface World {
   readonly workload: Workload;
   /** What must hold at every step. */
   readonly watch: Watch;
+  readonly intents: IntentTimes;
   /** One per consumer that was ever started: how its inputs ended. */
   readonly counters: Registry[];
 }
@@ -83,9 +85,11 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     proposalOf,
   });
   const watch = new Watch((error) => engine.fail(error), steps, values);
+  const intents = new IntentTimes();
   const committed = (statements: readonly Committed[]): void => {
     coverWrites(engine.coverage, statements);
     watch.committed(statements);
+    intents.committed(statements);
     for (const bell of bellsOf(statements)) engine.ring(bell);
   };
   const db = new PgliteDatabase(warm, {
@@ -112,6 +116,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     nowpayments,
     workload,
     watch,
+    intents,
     counters: [],
   };
 }

@@ -21,6 +21,8 @@ const POLL_MS = 30_000;
 const NO_DEADLINE_MS = 2 ** 31 - 1;
 /** Two workers that wait for the same intent seldom wake at the same time. */
 const APART_MS = 2_000;
+/** How often the database is asked when the next intent is due. */
+const ASKED = 0.05;
 
 export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): Promise<never> {
   const { engine, db, clocks } = world;
@@ -28,20 +30,39 @@ export async function runWorker(world: World, kinds: readonly AnyEffectKind[]): 
   const bells = new Set(['intents', ...names.map(intentBell)]);
   for (;;) {
     try {
+      const due = await nextDue(world, names);
+      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
+      if (wait > 0) {
+        await engine.sleep(wait + engine.random.int(0, APART_MS), (bell) => bells.has(bell));
+        continue;
+      }
       const now = clocks.now();
       const until = new Date(now.getTime() + LEASE_MS);
-      const limit = engine.random.int(1, 3);
-      const leased = await leaseIntents(db, { kinds: names, limit, token: engine.random.uuid(), now, until });
+      const request = {
+        kinds: names,
+        limit: engine.random.int(1, 3),
+        token: engine.random.uuid(),
+        now,
+        until,
+      };
+      const leased = await leaseIntents(db, request);
       for (const intent of leased) await workOn(world, kinds, intent);
-      if (leased.length === limit) continue;
-      const due = await nextIntentDue(db, names);
-      const wait = due === null ? POLL_MS : Math.min(POLL_MS, due.getTime() - clocks.now().getTime());
-      if (wait > 0) await engine.sleep(wait + engine.random.int(0, APART_MS), (bell) => bells.has(bell));
     } catch (error) {
       if (!isTrouble(error)) throw error;
       await engine.sleep(1_000);
     }
   }
+}
+
+async function nextDue({ engine, db, intents }: World, kinds: readonly string[]): Promise<Date | null> {
+  if (!engine.random.chance(ASKED)) return intents.next(kinds);
+  const due = await nextIntentDue(db, kinds);
+  const known = intents.next(kinds);
+  if (due?.getTime() !== known?.getTime())
+    engine.fail(
+      new Error(`the next of ${kinds} is due at ${due?.toISOString()}, not ${known?.toISOString()}`),
+    );
+  return due;
 }
 
 async function workOn(world: World, kinds: readonly AnyEffectKind[], intent: LeasedIntent): Promise<void> {
