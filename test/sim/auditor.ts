@@ -7,7 +7,6 @@ import { checkAll } from './audit/own-checks.ts';
 import { auditParked } from './audit/parked.ts';
 import { auditPayments } from './audit/payments.ts';
 import { auditPosition } from './audit/position.ts';
-import { auditThresholds } from './audit/thresholds.ts';
 import { auditTopics } from './audit/topics.ts';
 import { auditValues } from './audit/values.ts';
 import type { World } from './world.ts';
@@ -21,7 +20,6 @@ export async function audit(world: World): Promise<string[]> {
     ...auditPosition(books),
     ...auditOutside(world, books),
     ...auditValues(world, books),
-    ...auditThresholds(world, books),
     ...auditParked(world, books),
     ...auditTopics(world, books),
     ...world.watch.atEnd(),

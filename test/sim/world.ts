@@ -7,6 +7,7 @@ import { type Codec, createCodec } from '../../schemas/codec.ts';
 import { TOPIC, TOPIC_NAMES, type TopicName } from '../../schemas/topology.ts';
 import { Watch } from './audit/watch.ts';
 import { StepsWatch } from './audit/watch-steps.ts';
+import { type Credit, ThresholdsWatch } from './audit/watch-thresholds.ts';
 import { type Proposal, ValuesWatch } from './audit/watch-values.ts';
 import { bellsOf } from './bells.ts';
 import { Clocks } from './clocks.ts';
@@ -84,7 +85,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
       nowpayments.hasSigned(id) || CODEC.decode(TOPIC.received, value).source === 'reconcile',
     proposalOf,
   });
-  const watch = new Watch((error) => engine.fail(error), steps, values);
+  const watch = new Watch((error) => engine.fail(error), steps, values, new ThresholdsWatch(creditOf));
   const intents = new IntentTimes();
   const committed = (statements: readonly Committed[]): void => {
     coverWrites(engine.coverage, statements);
@@ -137,6 +138,13 @@ function refused(random: Random): Fate {
 function proposalOf(value: Buffer): Proposal | undefined {
   const { kind, payment, occurred_at, rate_id } = CODEC.decode(TOPIC.valued, value);
   return kind === 'valued' ? { paymentId: payment.payment_id, at: occurred_at, rateId: rate_id } : undefined;
+}
+
+function creditOf(bytes: Buffer): Credit {
+  const { client_id, seq, available, threshold_usd, payout_id } = CODEC.decode(TOPIC.credited, bytes);
+  const { asset, minor } = available;
+  const hasPayout = payout_id !== null;
+  return { clientId: client_id, seq, asset, available: minor, threshold: threshold_usd, hasPayout };
 }
 
 /** What was decoded from a record, for the auditor. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Committed } from '../database.ts';
 import { Watch } from './watch.ts';
 import { StepsWatch } from './watch-steps.ts';
+import { type Credit, ThresholdsWatch } from './watch-thresholds.ts';
 import { type Proposal, ValuesWatch } from './watch-values.ts';
 
 type Rows = Readonly<Record<string, readonly object[]>>;
@@ -347,5 +348,54 @@ describe('the watch of values', () => {
     ['a notice that nobody signed', appended('payments.received'), /^event forged of .* nobody signed$/],
   ])('sees %s', (_name, problems, wanted) => {
     expect(problems.join('\n')).toMatch(wanted);
+  });
+});
+
+describe('a threshold', () => {
+  const CLIENT = { client_id: '-1', payout_currency: 'xmr', payout_network: 'xmr' };
+  const LIMIT = { asset: 'USDT', currency: 'xmr', network: 'xmr', min_amount: '12500000' };
+  const LEG = { client_id: '-1', asset: 'USDT', seq: '4' };
+  const CREDIT: Credit = {
+    clientId: '-1',
+    seq: 4n,
+    asset: 'USDT',
+    available: 150_000_000n,
+    threshold: '150.00',
+    hasPayout: true,
+  };
+  const seen = (change: Partial<Credit>, ...before: Rows[]): string[] => {
+    const watch = new ThresholdsWatch(() => ({ ...CREDIT, ...change }));
+    for (const rows of [{ clients: [CLIENT] }, ...before, { payout_accumulation: [LEG] }])
+      watch.see([commit(rows)]);
+    // Whatever becomes known later is no excuse.
+    watch.see([commit({ pair_limits: [LIMIT] })]);
+    const headers = { 'event-id': 'e' };
+    return watch.appended({ topic: 'payments.credited', key: '-1', value: Buffer.from('x'), headers });
+  };
+  const known = { pair_limits: [LIMIT] };
+  const raised = { pair_limits: [{ ...LIMIT, min_amount: '1250000000' }] };
+
+  it.each<[string, string[]]>([
+    ['a payout at the threshold', seen({}, known)],
+    ['no payout below it', seen({ available: 149_999_999n, hasPayout: false }, known)],
+    ['no payout while the minimum is unknown', seen({ hasPayout: false })],
+    ['no payout below a minimum above the threshold', seen({ hasPayout: false }, known, raised)],
+    ['a payout after the minimum fell again', seen({}, raised, known)],
+    [
+      'a client whose debt is taken first',
+      seen({ hasPayout: false }, known, { client_entries: [{ ...LEG, kind: 'recovery' }] }),
+    ],
+    ['a client that does not accumulate', seen({ threshold: null }, known)],
+  ])('lets %s pass', (_name, problems) => {
+    expect(problems).toEqual([]);
+  });
+
+  it.each<[string, string[]]>([
+    ['no payout at the threshold', seen({ hasPayout: false }, known)],
+    ['a payout below it', seen({ available: 149_999_999n }, known)],
+    ['a payout below the minimum', seen({}, known, raised)],
+    ['a payout while the minimum is unknown', seen({})],
+  ])('sees %s', (_name, problems) => {
+    expect(problems.join()).toMatch(/^credit 4 of client -1 made \d+ of 150000000 with a minimum of/);
   });
 });
