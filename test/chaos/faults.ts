@@ -101,9 +101,13 @@ async function leasesEnded({ world }: Stage, held: readonly Lease[]): Promise<bo
   return !rows.some(({ key, token }) => held.some((lease) => lease.key === key && lease.token === token));
 }
 
-/** kill -9 of the broker or of PostgreSQL (its postmaster) under load; returns when payments are credited again. */
+/**
+ * kill -9 of the broker or of PostgreSQL (its postmaster) under load, while roles are killed; returns when payments are
+ * credited again.
+ */
 export async function killServer(stage: Stage, tally: Tally, server: 'kafka' | 'postgres'): Promise<void> {
   const { stack } = stage;
+  const killing = Object.values(stage.killers).filter((killer) => killer.isKilling);
   const before = stack.service(server).restarts;
   const started = performance.now();
   stack.kill(server, 'SIGKILL');
@@ -112,6 +116,8 @@ export async function killServer(stage: Stage, tally: Tally, server: 'kafka' | '
     () => stack.service(server).restarts > before && stack.service(server).status === 'ready',
     LIMIT_MS,
   );
+  // Who dies on the way of every payment keeps a slow machine from crediting any: that it goes on is asked of the living.
+  for (const killer of killing) killer.pause();
   const credited = await eventually(
     `the ledger answers after kill -9 of ${server}`,
     () => credits(stage),
@@ -122,6 +128,7 @@ export async function killServer(stage: Stage, tally: Tally, server: 'kafka' | '
     async () => ((await credits(stage)) ?? 0) > credited,
     LIMIT_MS,
   );
+  for (const killer of killing) killer.begin();
   tally.fault(`${server} killed -9`);
   tally.recovered(`${server} killed -9`, performance.now() - started);
 }

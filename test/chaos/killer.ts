@@ -63,6 +63,10 @@ export class Killer {
     return this.#ready;
   }
 
+  get isKilling(): boolean {
+    return this.#mode === 'kill';
+  }
+
   /** From now on every start is armed, until every point of this role was hit `target` times. */
   begin(target = Number.POSITIVE_INFINITY): void {
     this.#mode = 'kill';
