@@ -107,6 +107,7 @@ export interface Planted {
   /** Name of one planted fault; without it all. */
   readonly plant: string | undefined;
   readonly seeds: string | undefined;
+  readonly hits: string | undefined;
   /** What was found becomes docs/planted-faults.md. */
   readonly record: boolean;
 }

@@ -11,6 +11,7 @@ interface TestFlags {
   readonly remarks?: string;
   readonly plant?: string;
   readonly seeds?: string;
+  readonly hits?: string;
   readonly record?: boolean;
 }
 
@@ -31,21 +32,22 @@ export function register(program: Command): void {
     .option('--report <file>', 'with --minutes: where the report goes; default: printed')
     .option('--remarks <text>', 'with --minutes: one sentence about the machine for the report')
     .option('--plant <name>', 'with planted: look for this planted fault only')
-    .option('--seeds <n>', 'with planted: in how many seeds to look for each')
+    .option('--seeds <n>', 'with planted: in how many seeds to look for each at most')
+    .option('--hits <n>', 'with planted: how many seeds that found it are enough')
     .option('--record', 'with planted: write docs/planted-faults.md')
     .action(run);
 }
 
 async function run(suite: string, flags: TestFlags): Promise<void> {
-  const { minutes, kills, seed, report, remarks, plant, seeds, record = false } = flags;
+  const { minutes, kills, seed, report, remarks, plant, seeds, hits, record = false } = flags;
   const { runLongChaos, runPlanted, runSuites } = await import('../test-suites.ts');
   if (suite === 'planted') {
-    checkCounts({ seeds });
-    process.exitCode = await runPlanted({ plant, seeds, record });
+    checkCounts({ seeds, hits });
+    process.exitCode = await runPlanted({ plant, seeds, hits, record });
     return;
   }
-  if (plant !== undefined || seeds !== undefined || record)
-    throw new UsageError('--plant, --seeds and --record are for `test planted`');
+  if (plant ?? seeds ?? hits ?? (record || undefined))
+    throw new UsageError('--plant, --seeds, --hits and --record are for `test planted`');
   if (minutes === undefined) {
     if (kills ?? seed ?? report ?? remarks)
       throw new UsageError('--kills, --seed, --report and --remarks need --minutes');

@@ -76,6 +76,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
   const steps = new StepsWatch({
     query: (text, values) => warm.session.query(text, values),
     isFinal: (hash) => chain.isFinal(hash),
+    isSwapped: (payoutId, hash) => swap.hasPaid(payoutId, hash),
   });
   const values = new ValuesWatch({
     hasBrought: (paymentId, asset, amount) =>
@@ -101,6 +102,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
   });
   const chain = new SimChain(engine, SETTINGS.HOST_WALLET_ADDRESS);
   const market = new Market(engine);
+  const swap = new SimSwap(engine, chain, market);
   const nowpayments = new SimNowPayments(engine, chain, SETTINGS.HOST_WALLET_ADDRESS);
   const workload = inventWorkload(random, faults);
   for (const { script } of workload.payments) nowpayments.add(script);
@@ -113,7 +115,7 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     clocks,
     chain,
     market,
-    swap: new SimSwap(engine, chain, market),
+    swap,
     nowpayments,
     workload,
     watch,

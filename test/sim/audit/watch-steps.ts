@@ -9,6 +9,17 @@ export interface StepOptions {
   /** Reads the ledger between two steps. */
   readonly query: <R>(text: string, values: readonly unknown[]) => R[];
   readonly isFinal: (hash: string) => boolean;
+  /** Whether the swap provider has paid out for this payout, by this transaction. */
+  readonly isSwapped: (payoutId: string, hash: string) => boolean;
+}
+
+interface PayoutRow {
+  readonly payout_id: string;
+  readonly asset: string;
+  readonly currency: string;
+  readonly network: string;
+  readonly state: string;
+  readonly payout_hash: string | null;
 }
 
 interface TransferRow {
@@ -19,7 +30,7 @@ interface TransferRow {
   readonly hash: string | null;
 }
 
-const TRANSFERS: ReadonlySet<string> = new Set(['transfers']);
+const TABLES: ReadonlySet<string> = new Set(['transfers', 'payout_batches']);
 const OVER: ReadonlySet<string> = new Set(['final', 'reverted', 'cancelled']);
 
 /** Payments behind a payout whose coins have not arrived. */
@@ -50,8 +61,9 @@ export class StepsWatch {
       else if (name === 'intent_lease') this.#leased(statement);
       else if (name === 'intent_settle') this.#settled(statement);
     }
-    for (const row of writtenBy(statements, TRANSFERS)?.get('transfers') ?? [])
-      this.#transfer(row as unknown as TransferRow);
+    const written = writtenBy(statements, TABLES);
+    for (const row of written?.get('transfers') ?? []) this.#transfer(row as unknown as TransferRow);
+    for (const row of written?.get('payout_batches') ?? []) this.#payout(row as unknown as PayoutRow);
     return this.#problems;
   }
 
@@ -87,6 +99,15 @@ export class StepsWatch {
     if (row.state === 'chosen' && row.owner_kind === 'payout') this.#funded(row);
     if (OVER.has(row.state) && !this.#options.isFinal(row.hash!))
       this.#wrong(`transfer ${row.transfer_id} is ${row.state}, its transaction is not final`);
+  }
+
+  /** Completed is what the client has: final on chain, or paid out by the provider. */
+  #payout({ payout_id, asset, currency, network, state, payout_hash }: PayoutRow): void {
+    if (state !== 'completed') return;
+    const isDirect = network === 'eth' && currency === asset.toLowerCase();
+    const { isFinal, isSwapped } = this.#options;
+    if (!(isDirect ? isFinal(payout_hash!) : isSwapped(payout_id, payout_hash!)))
+      this.#wrong(`payout ${payout_id} is completed by ${payout_hash}, which paid nobody`);
   }
 
   #funded({ owner_id }: TransferRow): void {

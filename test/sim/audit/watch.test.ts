@@ -240,12 +240,21 @@ describe('the watch of positions, leases and money that leaves', () => {
     rows,
   });
   const seen = (final: boolean, open: object[], ...statements: Committed[]): string[] => {
-    const look = { query: <R>() => open as R[], isFinal: () => final };
+    const isSwapped = (id: string, hash: string) => `${id} ${hash}` === 'p 0xpaid';
+    const look = { query: <R>() => open as R[], isFinal: () => final, isSwapped };
     return new StepsWatch(look).see(statements);
   };
   const take = step('position_take', ['g', 't', 0], [{ epoch: 2n, nextOffset: 5n }]);
   const advance = (epoch: bigint, from: bigint) =>
     step('position_advance', ['g', 't', 0, epoch, from, from + 1n], [{}]);
+  const DONE = {
+    payout_id: 'p',
+    asset: 'USDT',
+    currency: 'xmr',
+    network: 'xmr',
+    state: 'completed',
+    payout_hash: '0xpaid',
+  };
   const lease = step('intent_lease', [], [{ key: 'k', leaseToken: 'new' }]);
   const settle = (token: string) => step('intent_settle', ['k', token], [{}]);
 
@@ -253,6 +262,8 @@ describe('the watch of positions, leases and money that leaves', () => {
     expect(seen(true, [], take, advance(2n, 5n), advance(2n, 6n), lease, settle('new'))).toEqual([]);
     const over = { ...TRANSFER, state: 'final', hash: '0x' };
     expect(seen(true, [], commit({ transfers: [TRANSFER, over] }))).toEqual([]);
+    const direct = { ...DONE, currency: 'usdt', network: 'eth', payout_hash: '0x' };
+    expect(seen(true, [], commit({ payout_batches: [DONE, direct] }))).toEqual([]);
   });
 
   it.each<[string, string[], RegExp]>([
@@ -263,6 +274,11 @@ describe('the watch of positions, leases and money that leaves', () => {
       'an end before its transaction is final',
       seen(false, [], commit({ transfers: [{ ...TRANSFER, state: 'final', hash: '0x' }] })),
       /is final, its transaction is not final/,
+    ],
+    [
+      'a payout that nobody paid',
+      seen(true, [], commit({ payout_batches: [{ ...DONE, payout_hash: '0xours' }] })),
+      /is completed by 0xours, which paid nobody/,
     ],
     [
       'a payout ahead of its coins',

@@ -6,7 +6,7 @@ import { PLANTS } from './plants.ts';
 import type { Finder } from './verdict.ts';
 
 export interface Sighting {
-  /** Seeds that were run, from 1. */
+  /** How many were run, from seed 1. */
   readonly seeds: number;
   /** How many of them found it. */
   readonly found: number;
@@ -47,7 +47,7 @@ the plant fails and says that it no longer fits. \`./spillway test\` looks for e
 \`./spillway test planted --record\` looks in many seeds and writes this page (\`--plant "fee skipped"\`: for one of them).
 
 - *From*: failures of the system before this one (1-118, H1-H23; [immunity.md](immunity.md)), or the rule that the bug breaks.
-- *Seeds*: how many of those that were run found it.
+- *Seeds*: how many of the seeds that were run, from 1, found it; three are enough.
 - *Found by*: **watch** looks at every commit, append and call; **books** is the second bookkeeper, at the end; **rest**:
   something never came to its end, the line says what; **itself**: a rule of the product or of its database refused to go on.
   A plant that does not even run counts as broken, not as found.

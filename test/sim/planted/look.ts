@@ -1,5 +1,4 @@
 /** Looks for planted faults: for each in the one seed where it is known to show, or in many. */
-import type { SimResult } from '../run.ts';
 import { Runner } from '../runners.ts';
 import type { Book, Sighting } from './book.ts';
 import type { Plant } from './plant.ts';
@@ -22,45 +21,73 @@ export interface LookOptions {
  * Each plant in the seed that the book names, then in the others until one finds it.
  * @returns whether all were found
  */
-export function lookOnce(options: LookOptions, book: Book): Promise<boolean> {
-  return lookForAll(options, async ({ name }, run) => {
-    const known = book[name]?.seed;
-    const seeds = new Set([...(known === undefined ? [] : [known]), ...seedsTo(SEEDS)]);
-    for (const seed of seeds) {
-      const { verdict } = await run(seed);
-      if (verdict.is === 'missed') continue;
-      const hint = seed === known ? '' : ' (not where it was last: ./spillway test planted --record)';
-      options.print(`${textOf(name, seed, verdict)}${hint}`);
-      return verdict.is === 'found';
-    }
-    options.print(`❌ ${name}: not found in ${seeds.size} seeds`);
-    return false;
+export function lookOnce({ plants, workers, print }: LookOptions, book: Book): Promise<boolean> {
+  return withLooks(workers, async (look) => {
+    const restless = new Set<string>();
+    const isFound = async ({ name }: Plant): Promise<boolean> => {
+      const known = book[name]?.seed;
+      const seeds = new Set([...(known === undefined ? [] : [known]), ...seedsTo(SEEDS)]);
+      for (const seed of seeds) {
+        const { verdict } = await look(seed, name);
+        if (verdict.is === 'missed') continue;
+        if (verdict.is === 'found' && verdict.by === 'rest') restless.add(seed);
+        const hint = seed === known ? '' : ' (not where it was last: ./spillway test planted --record)';
+        print(`${textOf(name, seed, verdict)}${hint}`);
+        return verdict.is === 'found';
+      }
+      print(`❌ ${name}: not found in ${seeds.size} seeds`);
+      return false;
+    };
+    const found = await Promise.all(plants.map(isFound));
+    print(`${found.filter(Boolean).length} of ${plants.length} planted faults found`);
+    // That something did not come to rest in time proves nothing where it would not without the plant.
+    const green = await greenOf([...restless], look, print);
+    return found.every(Boolean) && green.length === restless.size;
   });
 }
 
-/**
- * Each plant in so many seeds.
- * @param note told of each plant that was found, at once
- * @returns whether all were found
- */
+export interface Often {
+  /** In how many a plant is looked for at most. */
+  readonly seeds: number;
+  /** How many that found it are enough. */
+  readonly hits: number;
+  /** Told of each plant that was found, at once. */
+  readonly note: (name: string, sighting: Sighting) => void;
+}
+
+/** Each plant in many seeds, all of which are green without one. @returns whether all were found, and all seeds were */
 export function lookOften(
-  options: LookOptions,
-  seeds: number,
-  note: (name: string, sighting: Sighting) => void,
+  { plants, workers, print }: LookOptions,
+  { seeds, hits, note }: Often,
 ): Promise<boolean> {
-  return lookForAll(options, async ({ name }, run) => {
-    const looks = await Promise.all(seedsTo(seeds).map(run));
-    const hits = looks.filter(({ verdict }) => verdict.is !== 'missed').sort((a, b) => a.steps - b.steps);
-    const best = hits.find(({ verdict }) => verdict.is === 'invalid') ?? hits[0];
-    if (!best) {
-      options.print(`❌ ${name}: not found in ${seeds} seeds`);
-      return false;
-    }
-    const { seed, verdict } = best;
-    options.print(`${textOf(name, seed, verdict)} (${hits.length} of ${seeds} seeds)`);
-    if (verdict.is !== 'found') return false;
-    note(name, { seeds, found: hits.length, seed, by: verdict.by, problem: verdict.problem });
-    return true;
+  return withLooks(workers, async (look) => {
+    const green = await greenOf(seedsTo(seeds), look, print);
+    const isFound = async ({ name }: Plant): Promise<boolean> => {
+      const found: Look[] = [];
+      let looked = 0;
+      for (const seed of green) {
+        if (found.length === hits) break;
+        const one = await look(seed, name);
+        looked += 1;
+        if (one.verdict.is === 'invalid') {
+          print(textOf(name, seed, one.verdict));
+          return false;
+        }
+        if (one.verdict.is === 'found') found.push(one);
+      }
+      const [best] = found.sort((a, b) => a.steps - b.steps);
+      if (best?.verdict.is !== 'found') {
+        print(`❌ ${name}: not found in ${looked} seeds`);
+        return false;
+      }
+      const { seed, verdict } = best;
+      print(`${textOf(name, seed, verdict)} (${found.length} of ${looked} seeds)`);
+      note(name, { seeds: looked, found: found.length, seed, by: verdict.by, problem: verdict.problem });
+      return true;
+    };
+    const found = await Promise.all(plants.map(isFound));
+    print(`${found.filter(Boolean).length} of ${plants.length} planted faults found`);
+    return found.every(Boolean) && green.length === seeds;
   });
 }
 
@@ -68,40 +95,31 @@ interface Look {
   readonly seed: string;
   readonly steps: number;
   readonly verdict: Verdict;
+  readonly problems: readonly string[];
 }
 
-async function lookForAll(
-  { plants, workers, print }: LookOptions,
-  look: (plant: Plant, run: (seed: string) => Promise<Look>) => Promise<boolean>,
-): Promise<boolean> {
+/** Runs a seed, with a plant or without. */
+type LookAt = (seed: string, plant?: string) => Promise<Look>;
+
+async function withLooks<R>(workers: number, use: (look: LookAt) => Promise<R>): Promise<R> {
   const runner = Runner.processes(workers);
-  const restless = new Set<string>();
   try {
-    const found = await Promise.all(
-      plants.map((plant) =>
-        look(plant, async (seed) => {
-          const result = await runner.run({ seed, plant: plant.name, restWithinMs: REST_WITHIN_MS });
-          const verdict = verdictOf(result.problems);
-          if (verdict.is === 'found' && verdict.by === 'rest') restless.add(seed);
-          return { seed, steps: result.steps, verdict };
-        }),
-      ),
-    );
-    print(`${found.filter(Boolean).length} of ${plants.length} planted faults found`);
-    // That something did not come to rest in time proves nothing where it would not without the plant.
-    const healthy = await Promise.all(
-      [...restless].map((seed) => runner.run({ seed, restWithinMs: REST_WITHIN_MS })),
-    );
-    for (const { seed, problems } of healthy.filter(isWrong))
-      print(`❌ seed ${seed} is not green without a plant: ${problems[0]}`);
-    return found.every(Boolean) && !healthy.some(isWrong);
+    return await use(async (seed, plant) => {
+      const job = { seed, restWithinMs: REST_WITHIN_MS, ...(plant === undefined ? {} : { plant }) };
+      const { steps, problems } = await runner.run(job);
+      return { seed, steps, verdict: verdictOf(problems), problems };
+    });
   } finally {
     await runner.close();
   }
 }
 
-function isWrong({ problems }: SimResult): boolean {
-  return problems.length > 0;
+/** @returns those of the seeds in which nothing is wrong without a plant */
+async function greenOf(seeds: readonly string[], look: LookAt, print: Print): Promise<string[]> {
+  const looks = await Promise.all(seeds.map((seed) => look(seed)));
+  for (const { seed, problems } of looks)
+    if (problems.length > 0) print(`❌ seed ${seed} is not green without a plant: ${problems[0]}`);
+  return looks.filter(({ problems }) => problems.length === 0).map(({ seed }) => seed);
 }
 
 function seedsTo(count: number): string[] {

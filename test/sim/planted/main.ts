@@ -11,6 +11,8 @@ const { values } = parseArgs({
     once: { type: 'boolean', default: false },
     plant: { type: 'string' },
     seeds: { type: 'string', default: String(SEEDS) },
+    /** So many seeds that found a plant are enough. */
+    hits: { type: 'string', default: '3' },
     /** Writes what was found to found.json and docs/planted-faults.md. */
     record: { type: 'boolean', default: false },
     workers: { type: 'string', default: String(availableParallelism()) },
@@ -27,10 +29,12 @@ const options = {
   workers: Number.parseInt(values.workers, 10),
   print: (line: string): void => console.log(line),
 };
-// At once: a long look that is broken off has written what it found.
 const found = values.once
   ? await lookOnce(options, readBook())
-  : await lookOften(options, Number.parseInt(values.seeds, 10), (name, sighting) => {
-      if (values.record) record({ [name]: sighting });
+  : await lookOften(options, {
+      seeds: Number.parseInt(values.seeds, 10),
+      hits: Number.parseInt(values.hits, 10),
+      // At once: a long look that is broken off has written what it found.
+      note: (name, sighting) => values.record && record({ [name]: sighting }),
     });
 process.exitCode = found ? 0 : 1;

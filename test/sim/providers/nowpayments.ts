@@ -51,6 +51,8 @@ interface Live {
   payoutHash: string | null;
 }
 
+/** Before these an outcome is only announced. */
+const BROUGHT: ReadonlySet<string> = new Set(['partially_paid', 'finished']);
 /** How long a sender waits for 200 before it sends again. */
 const REPEAT_MS = 30_000;
 
@@ -136,13 +138,17 @@ export class SimNowPayments implements NowPayments {
     return this.#signed.has(id);
   }
 
-  /** Whether it has said by now that the payment brought this many minor units of the asset. */
+  /** Whether it has said by now that the payment, or a part of it, brought this many minor units of the asset. */
   hasTold(paymentId: string, asset: string, amount: bigint): boolean {
     const live = this.#payments.find(({ script }) => script.id === paymentId);
     const held = assetOf(live?.script.outcomeCurrency ?? '');
     if (!live || held === undefined || held !== asset) return false;
-    const told = live.script.steps.slice(0, live.next).flatMap(({ outcome }) => outcome ?? []);
-    return told.some((outcome) => parseUnits(outcome, ASSETS[held].decimals) === amount);
+    return live.script.steps
+      .slice(0, live.next)
+      .some(
+        ({ status, outcome }) =>
+          BROUGHT.has(status) && outcome !== null && parseUnits(outcome, ASSETS[held].decimals) === amount,
+      );
   }
 
   /** What is due now; each comes again unless it is answered. */

@@ -174,6 +174,14 @@ export class SimSwap implements SwapProvider {
     };
   }
 
+  /** Whether it has paid out, by this transaction, for the payout or conversion of that id. */
+  hasPaid(id: string, hash: string): boolean {
+    return [...this.orders.values()].some(
+      ({ order, status, payoutHash }) =>
+        order.reference.includes(id) && status === 'finished' && payoutHash === hash,
+    );
+  }
+
   async addressValid(): Promise<{ valid: boolean; reason: string | null }> {
     return { valid: true, reason: null };
   }
