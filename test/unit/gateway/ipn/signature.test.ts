@@ -120,12 +120,15 @@ describe('not authentic', () => {
   });
 
   it('any one byte changed', () => {
-    const bytes = Buffer.from(raw);
+    const short = '{"b":1.10, "a":[null,"é"]}';
+    const signature = sign(short);
+    const bytes = Buffer.from(short);
     for (let at = 0; at < bytes.length; at++) {
       const changed = Buffer.from(bytes);
       changed[at]! ^= 1;
-      expect(verifySignature(changed, good, secrets).authentic).toBe(false);
+      expect(verifySignature(changed, signature, secrets).authentic).toBe(false);
     }
+    expect(verifySignature(bytes, signature, secrets).authentic).toBe(true);
   });
 
   it('an empty body, whatever signs it', () => {
