@@ -1,6 +1,11 @@
 /** What of the provider's list is news, what is fed, and what is for a person. */
 import { describe, expect, test } from 'vitest';
-import { discrepancies, missedWebhooks, type PaymentStatusRow } from '../../../../ledger/tables.ts';
+import {
+  discrepancies,
+  missedWebhooks,
+  type PaymentStatusRow,
+  paymentStatus,
+} from '../../../../ledger/tables.ts';
 import { Work } from '../../../../ledger/work.ts';
 import { factsDigest } from '../../../../processors/accumulate/facts.ts';
 import { newStatus } from '../../../../processors/accumulate/status.ts';
@@ -10,6 +15,7 @@ import {
   lookAges,
   missedId,
   report,
+  standing,
   type ToldPayment,
 } from '../../../../processors/reconcile/transition-missed.ts';
 import type { PaymentFacts } from '../../../../schemas/events.ts';
@@ -143,13 +149,112 @@ describe('the facts', () => {
   });
 });
 
+describe('for a person', () => {
+  const shown = (part: Partial<ToldPayment>, order: OrderReading) => {
+    const work = new Work(NOW);
+    report(work, told(part), findMissed(told(part), order, undefined));
+    return work.all(discrepancies).map(({ kind, entity, detail }) => [kind, entity, detail]);
+  };
+  const entity = 'payment:?:nowpayments:5077125051';
+
+  test.each<[Partial<ToldPayment>, OrderReading, string, string]>([
+    [{}, { kind: 'forged' }, 'missed_order_forged', 'finished, order_id "S1.example"'],
+    [
+      { status: 'partially_paid' },
+      { kind: 'unknown' },
+      'missed_order_unknown',
+      'partially_paid, order_id "S1.example"',
+    ],
+    [{ orderId: null }, LEGACY, 'missed_order_unknown', 'finished, order_id ""'],
+    [{ status: 'odd' }, OURS, 'missed_status_unknown', 'payment 5077125051: payment_status is "odd"'],
+    [{ payAmount: '1e3' }, OURS, 'missed_field_invalid', 'payment 5077125051: pay_amount is "1e3"'],
+  ])('%j: what it is, of which payment, and which value', (part, order, kind, detail) => {
+    expect(shown(part, order)).toEqual([[kind, entity, detail]]);
+  });
+
+  test('the value is one line of ASCII and bounded', () => {
+    const [[, , detail]] = shown({ payAddress: `\u202e\u00e9~ ${'x'.repeat(100)}` }, OURS) as [string[]];
+    expect(detail).toBe(String.raw`payment 5077125051: pay_address is "\u202e\u00e9~ ${'x'.repeat(76)}"`);
+  });
+
+  test.each([
+    [told(), OURS],
+    [told({ status: 'waiting' }), { kind: 'unknown' } as const],
+  ])('what is fed, or nobody’s business, is not', (payment, order) => {
+    const work = new Work(NOW);
+    report(work, payment, findMissed(payment, order, undefined));
+    expect(work.all(discrepancies)).toEqual([]);
+  });
+});
+
+describe('each field within the bounds of the gateway', () => {
+  const is = (part: Partial<ToldPayment>) => findMissed(told(part), OURS, undefined).is;
+  const nines = '9'.repeat(20);
+
+  test.each<Partial<ToldPayment>>([
+    { parentPaymentId: '5', invoiceId: null },
+    { paymentId: `1${'0'.repeat(29)}` },
+    { priceAmount: nines, payAmount: '0', actuallyPaid: `0.${'1'.repeat(36)}` },
+    { payAddress: 'x'.repeat(200), payCurrency: 'x'.repeat(20) },
+    { outcomeAmount: null, outcomeCurrency: null },
+  ])('%j is read', (part) => {
+    expect(is(part)).toBe('missed');
+  });
+
+  test.each<Partial<ToldPayment>>([
+    { parentPaymentId: '0' },
+    { parentPaymentId: '' },
+    { invoiceId: '007' },
+    { paymentId: `1${'0'.repeat(30)}` },
+    { paymentId: ' 1' },
+    { priceAmount: `1${nines}` },
+    { priceAmount: '-1' },
+    { payAmount: '01' },
+    { actuallyPaid: '1.' },
+    { actuallyPaid: '' },
+    { priceCurrency: 'u s' },
+    { payCurrency: '' },
+    { payCurrency: 'x'.repeat(21) },
+    { payAddress: 'x'.repeat(201) },
+    { payAddress: '' },
+    { payAddress: '\u007f' },
+  ])('%j is for a person', (part) => {
+    expect(is(part)).toBe('unreadable');
+  });
+
+  test('currencies are in lower case, as a webhook has them', () => {
+    const { price_currency, pay_currency, outcome_currency } = missedOf(told({ payCurrency: 'XMR' }));
+    expect([price_currency, pay_currency, outcome_currency]).toEqual(['usd', 'xmr', 'eth']);
+  });
+});
+
+test('where a payment stands is the row of that client and payment', () => {
+  const work = new Work(NOW);
+  const mine = row();
+  work.load(paymentStatus, [mine, row({ payment_id: '2' }), row({ client_id: 7n })]);
+  expect(standing(work, String(CLIENT), mine.payment_id)).toBe(mine);
+  expect(standing(work, String(CLIENT), '3')).toBeUndefined();
+});
+
 describe('feeding', () => {
   const missed = () => missedOf(told());
 
   test('goes to payments.received under the client, marked', () => {
     const work = new Work(NOW);
     const found = feed(work, missed(), AT);
-    expect(found).toMatchObject({ status: 'finished', told_at: AT, found_at: NOW });
+    expect(found).toEqual({
+      client_id: CLIENT,
+      event_id: missedId(missed()),
+      provider: 'nowpayments',
+      payment_id: '5077125051',
+      order_id: 'S1.example',
+      status: 'finished',
+      outcome_amount: '0.0125',
+      outcome_currency: 'eth',
+      told_at: AT,
+      found_at: NOW,
+    });
+    expect(missedId({ ...missed(), outcome_amount: '1' })).not.toBe(missedId(missed()));
     expect(work.outbox).toMatchObject([
       {
         topic: TOPIC.received,
@@ -158,6 +263,7 @@ describe('feeding', () => {
         value: {
           event_id: missedId(missed()),
           source: 'reconcile',
+          raw_digest: '',
           signature_form: 'none',
           payment: { payment_id: '5077125051', order_id: 'S1.example', outcome_currency: 'eth' },
         },
