@@ -20,7 +20,8 @@ export interface LimitsDeps {
 
 type Answer = PairToAsk & ({ readonly range: Range } | { readonly failure: ProviderFailure });
 
-const OLD_AFTER_MS = 10 * 60_000;
+/** Limits of this age are asked for anew. */
+export const OLD_AFTER_MS = 10 * 60_000;
 /** A pair that fails is asked again after this; the others go on. */
 const LOOK_MS = 5_000;
 const AT_ONCE = 10;

@@ -1,5 +1,10 @@
 /** Whether everything has come to rest; if not, what is still under way, for people. */
+import { OLD_AFTER_MS } from '../../processors/settle/wiring-limits.ts';
+import { LEDGER_ASSETS } from '../../schemas/assets.ts';
+import { parseMoney } from '../../schemas/money.ts';
 import { TOPIC } from '../../schemas/topology.ts';
+import { SIM_START } from './clock.ts';
+import { MIN } from './providers/swap.ts';
 import { RECURRING } from './setup.ts';
 import type { World } from './world.ts';
 
@@ -31,6 +36,15 @@ export async function unfinished(world: World): Promise<string[]> {
   if (outbox!.n > 0) open.push(`${outbox!.n} rows in the outbox`);
   open.push(...(await openIntents(world)), ...(await openEntities(world)));
   return world.chain.foreignUse.length > 0 ? afterForeignUse(world, open) : open;
+}
+
+/** @returns the virtual ms at which the product asks again about a minimum that was raised for a while; undefined: none was */
+export async function raisedUntil({ plain }: World): Promise<number | undefined> {
+  const [row] = await plain.query<{ at: Date | null }>(
+    "SELECT max(at) AS at FROM pair_limits WHERE min_amount > CASE asset WHEN 'ETH' THEN $1::numeric ELSE $2 END",
+    LEDGER_ASSETS.map((asset) => parseMoney(asset, MIN[asset]).minor),
+  );
+  return row?.at ? row.at.getTime() - SIM_START + OLD_AFTER_MS : undefined;
 }
 
 /** What goes out, which a halted wallet keeps waiting for a person. */
@@ -75,6 +89,10 @@ async function openIntents(world: World): Promise<string[]> {
     .map((row) => `intent ${row.key} is ${row.state}${row.last_error ? `: ${row.last_error}` : ''}`);
 }
 
+/** What no rate can give a value waits for a person, who was told. */
+const WORTHLESS = `SELECT 1 FROM discrepancies d WHERE d.kind = 'value_too_small'
+  AND d.entity = 'payment:' || p.client_id || ':' || p.provider || ':' || p.payment_id`;
+
 async function openEntities(world: World): Promise<string[]> {
   const rows = await world.plain.query<{ what: string }>(`
     SELECT 'payout ' || payout_id || ' of ' || amount || ' ' || asset || ' is ' || state || coalesce(' (' || reason || ')', '') AS what
@@ -83,7 +101,8 @@ async function openEntities(world: World): Promise<string[]> {
       FROM conversions WHERE state NOT IN ('completed', 'cancelled')
     UNION ALL SELECT 'transfer ' || transfer_id || ' is ' || state FROM transfers WHERE state IN ('chosen', 'signed', 'broadcast')
     UNION ALL SELECT 'payment ' || payment_id || ' is ' || state || ', confirmed ' || confirmed || ' of ' || incoming
-      FROM payment_status WHERE NOT quarantined AND (state IN ('unvalued', 'confirming') OR confirmed < incoming)
+      FROM payment_status p WHERE NOT quarantined AND (state IN ('unvalued', 'confirming') OR confirmed < incoming)
+       AND NOT (state = 'unvalued' AND confirmed = incoming AND EXISTS (${WORTHLESS}))
     UNION ALL SELECT 'deposits are read up to block ' || w.cursor_block || ', a transfer ended in ' || t.last
       FROM wallets w, (SELECT max(block) AS last FROM transfers) t WHERE t.last > w.cursor_block
     ORDER BY 1`);

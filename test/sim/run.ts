@@ -9,7 +9,7 @@ import { coverEnd } from './coverage-end.ts';
 import type { WarmPglite } from './database.ts';
 import { Engine } from './engine.ts';
 import type { FaultName } from './faults.ts';
-import { unfinished } from './rest.ts';
+import { raisedUntil, unfinished } from './rest.ts';
 import { setUp } from './setup.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -113,11 +113,13 @@ async function storyOf(world: World, restWithinMs: number): Promise<string[]> {
   while (engine.failures.length === 0 && !isOver() && clock.elapsed < until) {
     const next = clock.elapsed + LOOK_MS;
     await engine.run(() => clock.elapsed >= next, limits);
-    if ((await decideHeld(world)) > 0) decidedAt = clock.elapsed;
+    const askedAgainAt = await raisedUntil(world);
+    if ((await decideHeld(world)) > 0 || askedAgainAt !== undefined) decidedAt = clock.elapsed;
     open = await unfinished(world);
     if (open.length > 0) continue;
-    // At rest but for the sweep: nobody needs to be watched polling until then, nor is that time taken from the rest.
-    const skippedMs = Math.max(0, decidedAt + sweepMs - clock.elapsed);
+    // At rest but for the next sweep, or the next question about a minimum: nobody needs to be watched polling until then,
+    // nor is that time taken from the rest.
+    const skippedMs = Math.max(0, (askedAgainAt ?? decidedAt + sweepMs) - clock.elapsed);
     clock.advanceTo(clock.elapsed + skippedMs);
     until += skippedMs;
   }

@@ -43,7 +43,8 @@ export interface BookEntry {
   readonly orderId: string;
 }
 
-const MIN: Readonly<Record<LedgerAsset, string>> = { ETH: '0.004', USDT: '12.5' };
+/** Least amounts, unless it says otherwise for a while. */
+export const MIN: Readonly<Record<LedgerAsset, string>> = { ETH: '0.004', USDT: '12.5' };
 const RAISED: Readonly<Record<LedgerAsset, string>> = { ETH: '0.4', USDT: '1250' };
 /** An address that nobody asked for. */
 const ELSEWHERE = `0x${'e1'.repeat(20)}`;
