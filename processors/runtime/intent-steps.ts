@@ -59,7 +59,7 @@ export async function planIntent<Call, Result>(
 ): Promise<{ call: Call } | null> {
   try {
     return await db.transaction(async (tx) => {
-      await assertHeld(tx, intent);
+      // What it decides on is read under lock; whether the lease is still ours is asked by what ends the transaction.
       const planned = await kind.plan(tx, intent, now);
       if ('next' in planned) {
         await settleHeld(tx, intent, planned.next, now, null, kind);

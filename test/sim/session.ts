@@ -29,9 +29,15 @@ const READERS: Readonly<Record<number, Reader>> = {
   1007: (text) => arrayOf(text).map(Number),
   1009: (text) => arrayOf(text),
   1016: (text) => arrayOf(text).map(BigInt),
-  1184: (text) => new Date(text.replace(' ', 'T').replace(/\+00$/, 'Z')),
+  1184: instant,
   3802: JSON.parse,
 };
+
+/** `2026-03-01 12:00:00.5+00`, as a server in UTC writes it. */
+function instant(text: string): Date {
+  if (!text.endsWith('+00')) return new Date(text);
+  return new Date(`${text.slice(0, 10)}T${text.slice(11, -3)}Z`);
+}
 
 function plain(text: string): string {
   return text;
@@ -133,10 +139,11 @@ export class PgSession {
 
 function rowOf<R>(texts: readonly (string | null)[], columns: readonly Column[]): R {
   const row: Record<string, unknown> = {};
-  columns.forEach(({ name, read }, index) => {
-    const text = texts[index] ?? null;
+  for (let i = 0; i < columns.length; i++) {
+    const { name, read } = columns[i]!;
+    const text = texts[i]!;
     row[name] = text === null ? null : read(text);
-  });
+  }
   return row as R;
 }
 

@@ -51,7 +51,7 @@ const PACE_MS: Readonly<Record<string, number>> = {
   treasury: 40_000,
   transfer: 12_000,
   confirm: 20_000,
-  missed: 30_000,
+  missed: 60_000,
 };
 
 function paced(kind: AnyEffectKind): AnyEffectKind {
