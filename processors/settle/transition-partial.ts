@@ -28,6 +28,8 @@ export function lacksForward(row: PaymentStatusRow): boolean {
  * @param got null: the provider does not know the payment
  */
 export function keepForward(work: Work, row: PaymentStatusRow, got: PaymentNow | null): Next {
+  // An answer from before the webhook says nothing about the part.
+  if (got && isUnderWay(got.status)) return { pollAt: 'soon' };
   if (got?.status !== 'partially_paid') return { done: true };
   const hash = chainHash(got.payoutHash);
   if (hash === null) return { pollAt: 'soon' };

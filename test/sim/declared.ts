@@ -66,9 +66,5 @@ export const EXCLUDED: Readonly<Record<string, string>> = {
   'reason request_malformed': HTTP,
   'reason headers_too_large': HTTP,
   'reason not_found': HTTP,
-  'reason data_refused':
-    'no value is known that every reader takes and PostgreSQL refuses: test/int/processors',
-  'reason below_threshold': 'said to people who ask why nothing is paid yet; nothing ends with it',
-  'reason minimum_unknown': 'said to people who ask why nothing is paid yet; nothing ends with it',
   'reason gateway_defect': 'only a defect of the parser leads here, and none is known',
 };

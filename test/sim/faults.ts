@@ -62,15 +62,27 @@ const table = {
   forged: { rate: 0.08, most: 0.5, text: 'a webhook that nobody signed' },
   timeout: { rate: 0.06, most: 0.3, text: 'a provider does what was asked and the answer is lost' },
   outage: { rate: 0.05, most: 0.3, text: 'a provider answers with an error and did nothing' },
-  rates: { rate: 0.5, most: 1, text: 'price sources are away or disagree for a while' },
+  rates: { rate: 0.5, most: 1, text: 'prices are away, disagree, are zero, absurd, stale or off the peg' },
   'odd-bodies': { rate: 0.3, most: 1, text: 'signed webhooks that nobody can understand' },
   operator: {
     rate: 0.4,
     most: 1,
     text: 'a person holds, releases, approves, cancels and tries again in the middle',
   },
+  'late-look': {
+    rate: 0.25,
+    most: 1,
+    text: 'our own transfers are looked at late, so that others know their end before us',
+  },
+  'get-lies': { rate: 0.004, most: 0.05, text: 'GET contradicts the webhook, or is behind it' },
+  contradictions: {
+    rate: 0.3,
+    most: 1,
+    text: 'webhooks tell another amount or currency of payments that were credited',
+  },
+  'late-client': { rate: 0.3, most: 1, text: 'payments come before their client is registered' },
   'swap-lies': {
-    rate: 0.03,
+    rate: 0.05,
     most: 0.3,
     text: 'the swap provider answers something else than asked, refuses, or raises its minimum',
   },
@@ -88,7 +100,7 @@ const table = {
   disagreement: { rate: 0.03, most: 0.3, text: 'two nodes that must agree do not' },
   strangers: { rate: 0.01, most: 0.1, text: 'somebody sends coins that nobody asked for' },
   'foreign-key': { rate: 0.0002, most: 0.005, text: 'somebody else signs with our key' },
-  policy: { rate: 0.4, most: 1, text: 'clients change threshold and strategy in the middle' },
+  policy: { rate: 0.4, most: 1, text: 'clients change threshold, strategy and wallet in the middle' },
   payments: { rate: 0.3, most: 0.9, text: 'partial payments, failures and refunds are reported' },
 } as const satisfies Record<string, Fault>;
 

@@ -2,12 +2,15 @@
 import { emptyAccount } from '../../ledger/entries.ts';
 import { capitalIn } from '../../ledger/posting.ts';
 import { ensureFee } from '../../ledger/sql/ensure-fee.ts';
+import { createPosition } from '../../ledger/sql/position-create.ts';
 import { write } from '../../ledger/store.ts';
-import { clientAccounts, clients, missedLooks } from '../../ledger/tables.ts';
+import { type ClientRow, clientAccounts, clients, missedLooks } from '../../ledger/tables.ts';
 import { Work } from '../../ledger/work.ts';
 import { lookAges } from '../../processors/reconcile/transition-missed.ts';
 import { LEDGER_ASSETS } from '../../schemas/assets.ts';
 import { type Money, parseMoney } from '../../schemas/money.ts';
+import { partitionOf } from '../../schemas/partition.ts';
+import { TOPIC } from '../../schemas/topology.ts';
 import { SETTINGS } from './settings.ts';
 import { CODEC, type World } from './world.ts';
 
@@ -28,12 +31,19 @@ export const RECURRING = new Set(['rates', 'limits', 'treasury', 'deposits', 're
 export const LOOK_AGES = lookAges(SETTINGS.MISSED_AFTER, SETTINGS.MISSED_UNTIL);
 
 export function partitionsOf(world: World): number[] {
-  return [...new Set(world.workload.clients.map((client) => client.partition))].sort((a, b) => a - b);
+  const { late } = world.workload;
+  const all = known(world).map(({ partition }) => partition);
+  if (late) all.push(partitionOf(late.clientId));
+  return [...new Set(all)].sort((a, b) => a - b);
+}
+
+function known({ workload: { clients: all, bystander } }: World): ClientRow[] {
+  return bystander ? [...all, bystander] : [...all];
 }
 
 export async function setUp(world: World): Promise<void> {
   const work = new Work(world.engine.clock.now());
-  for (const client of world.workload.clients) {
+  for (const client of known(world)) {
     work.put(clients, client);
     for (const asset of LEDGER_ASSETS) {
       work.put(clientAccounts, emptyAccount(client.client_id, asset, client.partition));
@@ -65,5 +75,12 @@ export async function setUp(world: World): Promise<void> {
     });
   });
   await world.plain.transaction((tx) => write(tx, work, CODEC));
+  // What has no epoch finds its counter of credit batches: accumulate has met every partition before a first payment.
+  await createPosition(
+    world.plain,
+    { group: 'accumulate', topic: TOPIC.valued, partition: 0 },
+    'before',
+    work.now,
+  );
   await ensureFee(world.plain, SETTINGS.FEE_BPS);
 }

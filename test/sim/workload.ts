@@ -1,4 +1,5 @@
 /** Invents clients and their payments by the seed, and knows what must become of each. */
+import type { NewClient } from '../../gateway/api/clients.ts';
 import type { ClientRow } from '../../ledger/tables.ts';
 import { makeOrderId, type OrderMac } from '../../schemas/order-id.ts';
 import { orderMac } from '../../schemas/order-mac.ts';
@@ -28,6 +29,10 @@ export interface Expected {
 
 export interface Workload {
   readonly clients: readonly ClientRow[];
+  /** Nobody pays it anything, and its policy stays as it is; nonsense is told about it. */
+  readonly bystander: ClientRow | null;
+  /** Registered in the middle, after payments for it came. */
+  readonly late: NewClient | null;
   readonly payments: readonly Expected[];
 }
 
@@ -39,16 +44,31 @@ interface Policy {
   readonly threshold: string | null;
   readonly currency: string;
   readonly network: string;
+  readonly address: string;
 }
 
+const XMR = '4AdUndXHHZ6cfufTMvppY6JwXNouMBzSkbLYfpAV5Usx3skxNgYeYTRj5UzqtReoS44qo9mtmXCqY45DJ852K5Jv2684Rge';
+const OTHER_XMR =
+  '888tNkZrPN6JsEgekjMnABU4TBzc2Dt29EPAvkRxbANsAnjyPbb3iQ1YBRk1UXcdRsiKc9dhwMVgN5S9cQUiyoogDavup3H';
+const [ONE, TWO, SIX] = ['1', '2', '6'].map((digit) => `0x${digit.repeat(40)}`) as [string, string, string];
+
 const POLICIES: readonly Policy[] = [
-  { strategy: 'threshold', threshold: '150.00', currency: 'xmr', network: 'xmr' },
-  { strategy: 'threshold', threshold: '100.00', currency: 'usdt', network: 'eth' },
-  { strategy: 'instant', threshold: null, currency: 'btc', network: 'btc' },
-  { strategy: 'instant', threshold: null, currency: 'eth', network: 'eth' },
-  { strategy: 'threshold', threshold: '60.00', currency: 'ltc', network: 'ltc' },
-  { strategy: 'threshold', threshold: '100000.00', currency: 'xmr', network: 'xmr' },
+  { strategy: 'threshold', threshold: '150.00', currency: 'xmr', network: 'xmr', address: XMR },
+  { strategy: 'threshold', threshold: '100.00', currency: 'usdt', network: 'eth', address: TWO },
+  {
+    strategy: 'instant',
+    threshold: null,
+    currency: 'btc',
+    network: 'btc',
+    address: 'bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq',
+  },
+  { strategy: 'instant', threshold: null, currency: 'eth', network: 'eth', address: ONE },
+  { strategy: 'threshold', threshold: '60.00', currency: 'sol', network: 'sol', address: 'sol-wallet-4' },
+  { strategy: 'threshold', threshold: '100000.00', currency: 'xmr', network: 'xmr', address: OTHER_XMR },
 ];
+
+/** Payments that the late client gets. */
+const LATE_PAYMENTS = [2, 6] as const;
 
 export function inventWorkload(random: Random, faults: Faults): Workload {
   const clients = POLICIES.slice(0, random.int(3, POLICIES.length)).map((policy, index) =>
@@ -70,11 +90,50 @@ export function inventWorkload(random: Random, faults: Faults): Workload {
     };
     payments.push({ script: again, clientId, fate: 'credited', isKept: true, parked: null });
   }
-  return { clients, payments };
+  const bystander = faults.strikes('odd-bodies') ? clientOf(random, POLICIES[0]!, BYSTANDER) : null;
+  const late = faults.strikes('late-client') ? lateClient(faults.chanceOf('late-client')) : null;
+  if (late) payments.push(...latePayments(late, faults.chanceOf('late-client')));
+  return { clients, bystander, late, payments };
+}
+
+const [BYSTANDER, LATE] = [8, 9];
+
+function lateClient(random: Random): NewClient {
+  return {
+    clientId: String(clientIdOf(random, LATE)),
+    title: 'late channel',
+    strategy: 'threshold',
+    thresholdUsd: '60.00',
+    maxWaitMs: null,
+    currency: 'usdt',
+    network: 'eth',
+    address: SIX,
+    memo: null,
+    plans: [],
+  };
+}
+
+function latePayments({ clientId }: NewClient, random: Random): Expected[] {
+  return Array.from({ length: random.int(...LATE_PAYMENTS) }, (_, index) => {
+    const base = {
+      id: String(6_000_000_000 + index),
+      orderId: makeOrderId({ client: clientId, random: random.bytes(10), mac: OURS }),
+      parentId: null,
+      priceUsd: String(random.int(5, 90)),
+      outcomeCurrency: random.pick(['eth', 'usdterc20'] as const),
+    };
+    const steps = straight(random, random.int(0, SPAN_MS), outcomeOf(random, base));
+    const script = { ...base, steps };
+    return { script, clientId: BigInt(clientId), fate: 'credited', isKept: true, parked: null };
+  });
+}
+
+function clientIdOf(random: Random, index: number): bigint {
+  return -1_000_000_000_000n - BigInt(random.int(1, 999_999) * 10 + index);
 }
 
 function clientOf(random: Random, policy: Policy, index: number): ClientRow {
-  const client_id = -1_000_000_000_000n - BigInt(random.int(1, 999_999) * 10 + index);
+  const client_id = clientIdOf(random, index);
   const at = new Date(SIM_START);
   return {
     client_id,
@@ -85,8 +144,7 @@ function clientOf(random: Random, policy: Policy, index: number): ClientRow {
     max_wait_ms: null,
     payout_currency: policy.currency,
     payout_network: policy.network,
-    wallet_address:
-      policy.network === 'eth' ? `0x${String(index + 1).repeat(40)}` : `${policy.currency}-wallet-${index}`,
+    wallet_address: policy.address,
     wallet_memo: null,
     partition: partitionOf(String(client_id)),
     revision: 1n,

@@ -78,12 +78,16 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     isFinal: (hash) => chain.isFinal(hash),
     isSwapped: (payoutId, hash) => swap.hasPaid(payoutId, hash),
   });
+  const found = new Set<string>();
   const values = new ValuesWatch({
     hasBrought: (paymentId, asset, amount) =>
       workload.payments.find(({ script }) => script.id === paymentId)?.fate !== 'none' &&
       nowpayments.hasTold(paymentId, asset, amount),
-    isGenuine: (id, value) =>
-      nowpayments.hasSigned(id) || CODEC.decode(TOPIC.received, value).source === 'reconcile',
+    isGenuine: (id, value) => {
+      // Redriven, it comes under its id again.
+      if (CODEC.decode(TOPIC.received, value).source === 'reconcile') found.add(id);
+      return nowpayments.hasSigned(id) || found.has(id);
+    },
     proposalOf,
   });
   const watch = new Watch((error) => engine.fail(error), steps, values, new ThresholdsWatch(creditOf));

@@ -29,7 +29,7 @@ import { CODEC, type World } from '../world.ts';
 import { runGateway, WEBHOOK, type Wire } from './gateway.ts';
 import { Group } from './group.ts';
 import { runOperator } from './operator.ts';
-import { runOwners } from './policy.ts';
+import { runLateClient, runOwners } from './policy.ts';
 import { runAccumulate, runConvert, runList } from './processors.ts';
 import { runRelay } from './relay.ts';
 import { weatherOf } from './weather.ts';
@@ -54,8 +54,11 @@ const PACE_MS: Readonly<Record<string, number>> = {
   missed: 60_000,
 };
 
-function paced(kind: AnyEffectKind): AnyEffectKind {
-  const pace = PACE_MS[kind.kind];
+/** Deposits are seen before we look at what became of our own transfers. */
+const LATE_PACE_MS = { transfer: 45_000, deposits: 10_000 };
+
+function paced(kind: AnyEffectKind, paceMs: Readonly<Record<string, number>>): AnyEffectKind {
+  const pace = paceMs[kind.kind];
   if (pace === undefined) return kind;
   // `soon` comes ever later by itself.
   const slower = (next: Next, now: Date): Next => {
@@ -110,14 +113,15 @@ function settleKinds(world: World): AnyEffectKind[] {
     partialKind(shared),
     treasuryKind(shared),
     conversionKind(shared),
-  ].map(paced);
+  ].map((kind) => paced(kind, PACE_MS));
 }
 
 function payoutKinds(world: World): AnyEffectKind[] {
   const { swap, chain } = outsideOf(world);
   const policy = policyOf(SETTINGS, SETTINGS.HOST_WALLET_ADDRESS);
   const shared = { codec: CODEC, policy, chain, swap, signer: SIGNER, warn: () => undefined };
-  return [payoutKind(shared), transferKind(shared), depositsKind(shared)].map(paced);
+  const paceMs = world.engine.faults.strikes('late-look') ? { ...PACE_MS, ...LATE_PACE_MS } : PACE_MS;
+  return [payoutKind(shared), transferKind(shared), depositsKind(shared)].map((kind) => paced(kind, paceMs));
 }
 
 function reconcileKinds(world: World): AnyEffectKind[] {
@@ -125,7 +129,9 @@ function reconcileKinds(world: World): AnyEffectKind[] {
   const orders = orderKeys({ secret: ORDER_SECRET, legacy: false });
   const told = { warn: () => undefined, onMissed: () => undefined, onCompared: () => undefined };
   const elapsed = () => world.engine.clock.elapsed;
-  return [missedKind({ codec: CODEC, payments, orders, ages: LOOK_AGES, elapsed, ...told })].map(paced);
+  return [missedKind({ codec: CODEC, payments, orders, ages: LOOK_AGES, elapsed, ...told })].map((kind) =>
+    paced(kind, PACE_MS),
+  );
 }
 
 function rolesOf(world: World, wire: Wire): Role[] {
@@ -201,6 +207,7 @@ export function startProcesses(world: World, wire: Wire): void {
     engine.spawn(new SimProcess('world'), name, run);
   }
   engine.spawn(new SimProcess('owners'), 'owners', () => runOwners(world));
+  engine.spawn(new SimProcess('owners'), 'late client', () => runLateClient(world));
   engine.spawn(new SimProcess('operator'), 'operator', () => runOperator(world));
   engine.spawn(new SimProcess('world'), 'checks', () => checkNowAndThen(world));
   startWorld(world, wire);

@@ -4,7 +4,7 @@ import type { Engine } from '../engine.ts';
 import { type Cut, Links, type Service } from '../links.ts';
 import type { Random } from '../random.ts';
 import type { World } from '../world.ts';
-import { sendOddBodies } from './odd-bodies.ts';
+import { contradict, sendOddBodies } from './odd-bodies.ts';
 
 /** Everything begins while payments are under way, virtual ms. */
 const WITHIN_MS = 260_000;
@@ -28,6 +28,7 @@ export function weatherOf(world: World, processes: readonly string[]): Weather[]
     { name: 'retention', run: () => retention(world) },
     { name: 'poison', run: () => poison(world) },
     { name: 'odd bodies', run: () => sendOddBodies(world) },
+    { name: 'contradictions', run: () => contradict(world) },
   ];
 }
 

@@ -9,7 +9,7 @@ type Proposal = ReturnType<typeof decoded<typeof TOPIC.valued>>;
 
 export function auditValues(world: World, books: Books): string[] {
   const proposals = proposalsOf(world);
-  return books.legs.flatMap((leg) => auditSource(leg, proposals, world.workload.payments));
+  return books.legs.flatMap((leg) => auditSource(leg, proposals, world.workload.payments, books.parked));
 }
 
 /** Every record of payments.valued that is ours, by `partition offset`. */
@@ -30,6 +30,7 @@ function auditSource(
   leg: Leg,
   proposals: ReadonlyMap<string, Proposal>,
   payments: readonly Expected[],
+  parked: Books['parked'],
 ): string[] {
   if (leg.leg !== 1) return [];
   const name = `leg 1 of payment ${leg.payment_id}`;
@@ -42,6 +43,8 @@ function auditSource(
   // After a failure a value has to wait for the provider's confirmation: then an earlier one does not count.
   const script = payments.find((one) => one.script.id === leg.payment_id)?.script;
   if (!script || script.steps.some(({ status }) => status === 'failed')) return [];
+  // Parked and sent back: it was credited from where it stands the second time.
+  if (parked.some(({ entity }) => entity?.endsWith(`:${leg.payment_id}`))) return [];
   for (let offset = 0n; offset < leg.source_offset; offset++) {
     const before = proposals.get(`${leg.source_partition} ${offset}`);
     if (before?.kind === 'valued' && isSame(before, source))

@@ -6,11 +6,15 @@ import { Answers } from './answers.ts';
 interface Outage {
   readonly from: number;
   readonly to: number;
-  readonly kind: 'away' | 'apart';
+  readonly kind: (typeof OUTAGES)[number];
 }
 
+/** away: no answer; zero: refused by the client; apart: 6 % off; absurd: a thousandfold; stale: an hour old, or of no known age. */
+const OUTAGES = ['away', 'apart', 'zero', 'absurd', 'stale', 'ageless', 'off the peg'] as const;
+const HOUR_MS = 3_600_000;
+
 /** US dollars per whole unit of what clients take; ETH moves. */
-const FIXED: Readonly<Record<string, bigint>> = { usdt: 1n, xmr: 160n, btc: 60_000n, ltc: 80n };
+const FIXED: Readonly<Record<string, bigint>> = { usdt: 1n, xmr: 160n, btc: 60_000n, ltc: 80n, sol: 150n };
 
 export class Market implements PriceFeed {
   readonly #engine: Engine;
@@ -28,7 +32,7 @@ export class Market implements PriceFeed {
     this.#outages.push({
       from,
       to: from + random.int(200_000, 500_000),
-      kind: random.pick(['away', 'apart'] as const),
+      kind: random.pick(OUTAGES),
     });
   }
 
@@ -64,8 +68,17 @@ export class Market implements PriceFeed {
   async spot(): Promise<SpotPrices> {
     this.assertOpen('spot');
     this.#answers.mayFail('spot');
-    const cents = this.#outage?.kind === 'apart' ? Math.floor(this.#cents * 1.06) : this.#cents;
+    const kind = this.#outage?.kind;
+    if (kind === 'zero') throw this.#answers.error('permanent', 'malformed', 'a price of 0');
+    const times = kind === 'apart' ? 106 : kind === 'absurd' ? 100_000 : 100;
+    const cents = Math.floor((this.#cents * times) / 100);
     const ethUsd = `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
-    return { ethUsd, usdtUsd: '1', updatedAt: this.#engine.clock.now() };
+    const now = this.#engine.clock.now();
+    const updatedAt = kind === 'stale' ? new Date(now.getTime() - HOUR_MS) : now;
+    return {
+      ethUsd,
+      usdtUsd: kind === 'off the peg' ? '0.93' : '1',
+      updatedAt: kind === 'ageless' ? null : updatedAt,
+    };
   }
 }

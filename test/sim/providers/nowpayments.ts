@@ -164,7 +164,26 @@ export class SimNowPayments implements NowPayments {
   async payment(paymentId: string): Promise<PaymentFacts | null> {
     this.#answers.mayFail('payment');
     const found = this.#payments.find(({ script }) => script.id === paymentId);
-    return found && found.next > 0 ? this.#factsOf(found) : null;
+    if (!found || found.next === 0) return null;
+    return { ...this.#factsOf(found), ...this.#lieAbout(found) };
+  }
+
+  /** GET contradicts the webhook, or has not heard yet of what it told. */
+  #lieAbout({ script, next }: Live): Partial<PaymentFacts> {
+    const { faults } = this.#engine;
+    const { outcome } = script.steps[next - 1]!;
+    if (outcome === null || !faults.strikes('get-lies')) return {};
+    this.#engine.note(`GET tells something else of payment ${script.id}`);
+    return faults
+      .chanceOf('get-lies')
+      .pick([
+        { status: 'sending' },
+        { status: 'sending' },
+        { status: 'sending' },
+        { outcomeAmount: `1${outcome}` },
+        { outcomeCurrency: 'btc' },
+        { orderId: 'another' },
+      ]);
   }
 
   #factsOf({ script, next, payoutHash }: Live): PaymentFacts {

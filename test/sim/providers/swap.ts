@@ -18,12 +18,16 @@ import type { Market } from './market.ts';
 
 const VAULT = `0x${'0c'.repeat(20)}`;
 
+type Outcome = 'finish' | 'refund' | 'hold' | 'fail' | 'misreport';
+
 interface Order {
   readonly order: SwapOrder;
   readonly asset: LedgerAsset;
   readonly amount: bigint;
   /** misreport: it pays what it should and names another amount. Decided again when it did not end there. */
-  outcome: 'finish' | 'refund' | 'hold' | 'fail' | 'misreport';
+  outcome: Outcome;
+  /** Nobody sees what it does in between: its end is there with the first look. */
+  readonly isSwift: boolean;
   /** Of the fair amount, in basis points. */
   readonly bps: bigint;
   status: string;
@@ -46,6 +50,10 @@ export interface BookEntry {
 /** Least amounts, unless it says otherwise for a while. */
 export const MIN: Readonly<Record<LedgerAsset, string>> = { ETH: '0.004', USDT: '12.5' };
 const RAISED: Readonly<Record<LedgerAsset, string>> = { ETH: '0.4', USDT: '1250' };
+/** Words for a swap that stands still. */
+const HELD = ['hold', 'verifying', 'overdue', 'expired'] as const;
+/** A word that nobody knows. */
+const ODD_WORD = 'pondering';
 /** An address that nobody asked for. */
 const ELSEWHERE = `0x${'e1'.repeat(20)}`;
 
@@ -73,7 +81,12 @@ export class SimSwap implements SwapProvider {
   async range(pair: SwapPair): Promise<{ min: string; max: string | null }> {
     this.#answers.mayFail('range');
     const min = MIN[assetOf(pair)];
-    if (!this.#engine.faults.strikes('swap-lies')) return { min, max: null };
+    const { faults } = this.#engine;
+    if (!faults.strikes('swap-lies')) return { min, max: null };
+    if (faults.chanceOf('swap-lies').chance(0.3)) {
+      this.#engine.note('changenow lowers its maximum');
+      return { min, max: min };
+    }
     this.#engine.note('changenow raises its minimum');
     return { min: RAISED[assetOf(pair)], max: null };
   }
@@ -116,17 +129,13 @@ export class SimSwap implements SwapProvider {
       reference,
     };
     const odd = faults.strikes('swaps');
-    // Who sent coins back once often does so again.
-    const again = odd && random.chance(0.6) && this.#hasRefunded(request);
+    const [outcome, isSwift] = this.#outcomeOf(request, odd);
     this.orders.set(id, {
       order,
       asset,
       amount: parseUnits(fromAmount, ASSETS[asset].decimals),
-      outcome: again
-        ? 'refund'
-        : odd
-          ? random.pick(['refund', 'hold', 'fail', 'finish', 'misreport'] as const)
-          : 'finish',
+      outcome,
+      isSwift,
       bps: odd ? BigInt(random.int(9_900, 10_050)) : 9_960n,
       status: 'waiting',
       deposits: [],
@@ -140,10 +149,19 @@ export class SimSwap implements SwapProvider {
     return order;
   }
 
-  #hasRefunded({ address }: SwapRequest): boolean {
-    return [...this.orders.values()].some(
-      ({ order, status }) => status === 'refunded' && order.payoutAddress === address,
-    );
+  /** Whose coins were sent back once, they often are again. */
+  #outcomeOf({ reference }: SwapRequest, odd: boolean): [outcome: Outcome, isSwift: boolean] {
+    const { faults } = this.#engine;
+    const chance = faults.chanceOf('swaps');
+    const owner = ownerOf(reference);
+    const before = [...this.orders.values()].filter(({ order }) => ownerOf(order.reference) === owner);
+    if (before.some(({ status }) => status === 'refunded') && faults.of('swaps') > 0 && chance.chance(0.6)) {
+      faults.struck('swaps');
+      return ['refund', chance.chance(0.5)];
+    }
+    if (!odd) return ['finish', false];
+    const outcome = chance.pick(['refund', 'refund', 'hold', 'hold', 'fail', 'finish', 'misreport'] as const);
+    return [outcome, chance.chance(0.5)];
   }
 
   async find(reference: string): Promise<SwapOrder[]> {
@@ -158,10 +176,9 @@ export class SimSwap implements SwapProvider {
     const found = this.orders.get(id);
     if (!found) return null;
     const { order, status, amountTo, payoutHash, refundHash, refundAmount, deposits } = found;
-    const changed = this.#engine.faults.strikes('swap-lies') ? { payoutAddress: ELSEWHERE } : {};
+    const lie = this.#engine.faults.strikes('swap-lies') ? this.#lieAbout(found) : {};
     return {
       ...order,
-      ...changed,
       status,
       amountFrom: deposits.length > 0 ? order.fromAmount : null,
       amountTo,
@@ -172,6 +189,7 @@ export class SimSwap implements SwapProvider {
       refundHash,
       refundAmount,
       updatedAt: this.#engine.clock.now(),
+      ...lie,
     };
   }
 
@@ -181,6 +199,13 @@ export class SimSwap implements SwapProvider {
       ({ order, status, payoutHash }) =>
         order.reference.includes(id) && status === 'finished' && payoutHash === hash,
     );
+  }
+
+  #lieAbout({ status }: Order): Partial<SwapStatus> {
+    const chance = this.#engine.faults.chanceOf('swap-lies');
+    const lies: Partial<SwapStatus>[] = [{ payoutAddress: ELSEWHERE }, { payinAddress: ELSEWHERE }];
+    lies.push(status === 'finished' ? { amountTo: '0' } : { status: ODD_WORD });
+    return chance.pick(lies);
   }
 
   async addressValid(): Promise<{ valid: boolean; reason: string | null }> {
@@ -212,11 +237,17 @@ export class SimSwap implements SwapProvider {
     switch (order.status) {
       case 'waiting':
         order.status = 'confirming';
+        if (order.isSwift) this.#advance(order);
         return;
       case 'confirming':
-        order.status = order.outcome === 'hold' ? 'hold' : this.#failsNow(order) ? 'failed' : 'exchanging';
+        if (order.outcome === 'hold') order.status = this.#engine.faults.chanceOf('swaps').pick(HELD);
+        else order.status = this.#failsNow(order) ? 'failed' : 'exchanging';
+        if (order.isSwift && order.status === 'exchanging') this.#advance(order);
         return;
       case 'hold':
+      case 'verifying':
+      case 'overdue':
+      case 'expired':
         // A person there looks at it; some day it goes on.
         if (this.#engine.faults.quiet || this.#engine.random.chance(0.1)) order.status = 'exchanging';
         return;
@@ -274,6 +305,11 @@ export class SimSwap implements SwapProvider {
       12,
     );
   }
+}
+
+/** Of one payout or conversion, whatever the attempt. */
+function ownerOf(reference: string): string {
+  return reference.slice(0, reference.lastIndexOf('-'));
 }
 
 function assetOf(pair: SwapPair): LedgerAsset {

@@ -65,6 +65,7 @@ describe('the transaction of a part', () => {
     ['told', PARTIAL, { done: true }, hash(1)],
     ['not told yet', { ...PARTIAL, payoutHash: null }, SOON, null],
     ['no hash of our chain', { ...PARTIAL, payoutHash: 'monero' }, SOON, null],
+    ['of an answer from before the webhook', { ...PARTIAL, status: 'sending', payoutHash: null }, SOON, null],
     ['of the rest, when finished', { ...PARTIAL, status: 'finished' }, { done: true }, null],
     ['unknown there', null, { done: true }, null],
   ])('%s', (_name, got, next, kept) => {
