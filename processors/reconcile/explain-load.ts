@@ -73,7 +73,8 @@ class Desk {
       [String(id)],
     );
     const first = rows[0] && (await this.owner('payout', rows[0].payout_id));
-    return [explainClient(this.#work, id, accounts, first && { first, count: rows.length })];
+    const open = first && { first, count: rows.length };
+    return [explainClient(this.#work, id, accounts, open, await this.#usdtPerEth())];
   }
 
   async #loadClient(id: bigint): Promise<boolean> {
@@ -179,6 +180,7 @@ class Desk {
   }
 
   async #payment(row: PaymentStatusRow): Promise<Explanation> {
+    await this.#loadClient(row.client_id);
     const legs = await coveredLegs(this.#tx, row);
     const confirm = `confirm:${row.client_id}|${row.provider}|${row.payment_id}`;
     const intents = await intentStates(this.#tx, [confirm]);
@@ -196,7 +198,8 @@ class Desk {
         ? await this.#parked(paymentEntity({ ...row, client_id: String(row.client_id) }))
         : [],
       asking: intents.get(confirm),
-      hasUsableRate: (await usableRate(this.#tx, this.#work, this.#policy.rateMaxAgeMs)) !== undefined,
+      strategy: this.#work.get(clients, row.client_id)?.payout_strategy,
+      usdtPerEth: await this.#usdtPerEth(),
       next,
     });
   }
@@ -206,6 +209,12 @@ class Desk {
     if (payoutId !== null) return this.owner('payout', payoutId);
     await this.#loadClient(clientId);
     const accounts = this.#work.all(clientAccounts).filter((account) => account.client_id === clientId);
-    return this.#work.get(clients, clientId) && explainClient(this.#work, clientId, accounts, undefined);
+    const usdtPerEth = await this.#usdtPerEth();
+    return explainClient(this.#work, clientId, accounts, undefined, usdtPerEth);
+  }
+
+  async #usdtPerEth(): Promise<string | undefined> {
+    const rate = await usableRate(this.#tx, this.#work, this.#policy.rateMaxAgeMs);
+    return rate?.usdt_per_eth;
   }
 }

@@ -2,9 +2,11 @@
 import type { IntentState } from '../../ledger/sql/explain-rows.ts';
 import type { PaymentStatusRow, QuarantinedRow } from '../../ledger/tables.ts';
 import type { LedgerAsset } from '../../schemas/assets.ts';
+import { money } from '../../schemas/money.ts';
 import { type ReasonCode, reasonText } from '../../schemas/reasons.ts';
 import { amountText } from './audit-compare.ts';
 import { type Explanation, type Rule, timeText } from './explain.ts';
+import { explainUnvalued } from './explain-unvalued.ts';
 
 export interface CreditedLeg {
   readonly leg: number;
@@ -21,7 +23,10 @@ export interface PaymentWorld {
   readonly parked: readonly Pick<QuarantinedRow, 'event_id' | 'reason' | 'detail' | 'at'>[];
   /** The intent that asks the provider about a partial or revived payment. */
   readonly asking: IntentState | undefined;
-  readonly hasUsableRate: boolean;
+  /** Of its client, now; undefined: there is no such client. */
+  readonly strategy: string | undefined;
+  /** Exact text; undefined: no rate is usable. */
+  readonly usdtPerEth: string | undefined;
   /** What is said of the payout that covers its first leg that is not paid out, or of the client's free balance. */
   readonly next: Explanation | undefined;
 }
@@ -116,14 +121,14 @@ function askedAlready(
     : { rule: 'over', text: `is ${row.status}, and the provider has nothing of it that could be credited` };
 }
 
-function unvalued(row: PaymentStatusRow, { hasUsableRate }: PaymentWorld): { rule: Rule; text: string } {
-  const amount = amountText(row.received_asset as LedgerAsset, row.incoming);
-  return hasUsableRate
-    ? {
-        rule: 'next_step',
-        text: `brought ${amount}, is not valued yet and is valued next: there is a usable rate`,
-      }
-    : { rule: 'no_usable_rate', text: `brought ${amount} and waits for a usable rate to be valued` };
+/** Booked, so that its client exists. */
+function unvalued(
+  row: PaymentStatusRow,
+  { strategy, usdtPerEth }: PaymentWorld,
+): { rule: Rule; text: string } {
+  const amount = money(row.received_asset as LedgerAsset, row.incoming);
+  const { rule, text } = explainUnvalued(amount, strategy!, usdtPerEth);
+  return { rule, text: `brought ${text}` };
 }
 
 function closedText(row: PaymentStatusRow, { legs }: PaymentWorld): string {

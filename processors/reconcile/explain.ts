@@ -16,7 +16,7 @@ import {
 } from '../../ledger/tables.ts';
 import type { Work } from '../../ledger/work.ts';
 import { ASSETS, type LedgerAsset } from '../../schemas/assets.ts';
-import { parseUnits } from '../../schemas/money.ts';
+import { money, parseUnits } from '../../schemas/money.ts';
 import { type ReasonCode, reasonText } from '../../schemas/reasons.ts';
 import { dueNow, minimumOf } from '../accumulate/payout.ts';
 import { isOverLimit, type Spent } from '../split/transition.ts';
@@ -27,6 +27,7 @@ import { type Owner, ownerOf, payoutOf } from '../swap/owner.ts';
 import type { OutPolicy } from '../swap/policy.ts';
 import { meaningOf } from '../swap/status.ts';
 import { amountText } from './audit-compare.ts';
+import { explainUnvalued } from './explain-unvalued.ts';
 
 /** A reason of the closed table, or what holds it where that is no fault. */
 export type Rule =
@@ -327,6 +328,7 @@ export function explainClient(
   clientId: bigint,
   accounts: readonly ClientAccountRow[],
   open: { readonly first: Explanation; readonly count: number } | undefined,
+  usdtPerEth: string | undefined,
 ): Explanation {
   const client = work.must(clients, clientId);
   const id = String(clientId);
@@ -342,11 +344,11 @@ export function explainClient(
     for (const [name, minor] of Object.entries({ available, reserved, unvalued, debt })) {
       if (minor > 0n) facts[`${name}_${asset.toLowerCase()}`] = amountText(asset, minor);
     }
-    if (unvalued > 0n)
-      said.push({
-        rule: 'no_usable_rate',
-        text: `has ${amountText(asset, unvalued)} that wait for a usable rate`,
-      });
+    if (unvalued > 0n) {
+      const amount = money(asset as LedgerAsset, unvalued);
+      const { rule, text } = explainUnvalued(amount, client.payout_strategy, usdtPerEth);
+      said.push({ rule, text: `has ${text}` });
+    }
     if (available > 0n || debt > 0n) {
       const limit = work.get(pairLimits, asset, client.payout_currency, client.payout_network);
       said.push(explainAccount(client, account, limit, work.now));

@@ -16,6 +16,7 @@ const LASTING = new Set<string>([
   'client_debt',
   'refund_after_receipt',
   'not_finished',
+  'value_too_small',
 ]);
 
 const POLICY = policyOf(SETTINGS, SETTINGS.HOST_WALLET_ADDRESS);

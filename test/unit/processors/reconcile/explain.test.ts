@@ -305,12 +305,12 @@ describe('what is free in an account', () => {
       accountRow('ETH', { unvalued: 5n }),
       accountRow('USDT', { available: usdt('48.5').minor }),
     ];
-    expect(explainClient(work, CLIENT, accounts, undefined).sentence).toBe(
+    expect(explainClient(work, CLIENT, accounts, undefined, undefined).sentence).toBe(
       `Client ${CLIENT} has 0.000000000000000005 ETH that wait for a usable rate, and has 48.5 USDT free: 451.5 USDT are missing to its threshold of 500.00 USD.`,
     );
-    expect(explainClient(work, CLIENT, [], undefined)).toMatchObject({ rule: 'over' });
+    expect(explainClient(work, CLIENT, [], undefined, undefined)).toMatchObject({ rule: 'over' });
     const first = explained(desk());
-    expect(explainClient(work, CLIENT, [], { first, count: 3 }).sentence).toBe(
+    expect(explainClient(work, CLIENT, [], { first, count: 3 }, undefined).sentence).toBe(
       `Client ${CLIENT}: payout ${PAYOUT_ID} (48.5 USDT) has its funds and is taken up next (and 2 more).`,
     );
     expect(work.get(clients, CLIENT)).toBeDefined();
@@ -323,7 +323,8 @@ describe('a payment', () => {
     legs: [],
     parked: [],
     asking: undefined,
-    hasUsableRate: false,
+    strategy: 'threshold',
+    usdtPerEth: undefined,
     next: undefined,
   };
   /** After these records went through the real transition. */
@@ -385,9 +386,16 @@ describe('a payment', () => {
       [[{}, { rate: null }]],
       {},
       'no_usable_rate',
-      /brought 0.0125 ETH and waits for a usable rate/,
+      /brought 0.0125 ETH that wait for a usable rate/,
     ],
-    ['with a rate again', [[{}, { rate: null }]], { hasUsableRate: true }, 'next_step', /is valued next/],
+    ['with a rate again', [[{}, { rate: null }]], { usdtPerEth: '4000' }, 'next_step', /are valued next/],
+    [
+      'worth nothing at any rate',
+      [[{ outcome_amount: '0.000000000000000001' }, { rate: null }]],
+      { usdtPerEth: '4000' },
+      'value_too_small',
+      /brought 0.000000000000000001 ETH, worth less than one minor unit: a discrepancy, no credit/,
+    ],
     [
       'refunded before',
       [[{ payment_status: 'refunded' }]],
