@@ -49,12 +49,16 @@ interface Live {
   readonly script: PaymentScript;
   next: number;
   payoutHash: string | null;
+  /** When GET first told of a transfer to us, virtual ms. */
+  toldAt: number | null;
 }
 
 /** Before these an outcome is only announced. */
 const BROUGHT: ReadonlySet<string> = new Set(['partially_paid', 'finished']);
 /** How long a sender waits for 200 before it sends again. */
 const REPEAT_MS = 30_000;
+/** After this, whoever asked about a part has kept the answer, or asked again. */
+const PART_KNOWN_MS = 300_000;
 
 export class SimNowPayments implements NowPayments {
   readonly deliveries: Delivery[] = [];
@@ -78,7 +82,7 @@ export class SimNowPayments implements NowPayments {
   }
 
   add(script: PaymentScript): void {
-    this.#payments.push({ script, next: 0, payoutHash: null });
+    this.#payments.push({ script, next: 0, payoutHash: null, toldAt: null });
   }
 
   /** All statuses are told and every webhook was answered. */
@@ -92,11 +96,20 @@ export class SimNowPayments implements NowPayments {
   tick(): void {
     for (const payment of this.#payments) {
       for (let step = payment.script.steps[payment.next]; step; step = payment.script.steps[payment.next]) {
-        if (step.at > this.#engine.clock.elapsed) break;
+        if (step.at > this.#engine.clock.elapsed || this.#isTooEarly(payment, step)) break;
         payment.next += 1;
         this.#apply(payment, step);
       }
     }
+  }
+
+  /**
+   * GET tells only the latest transfer. Here minutes pass between a part and its rest, as much as clocks are off; a rest that
+   * comes before anybody asked about the part would leave nothing but a discrepancy for a person.
+   */
+  #isTooEarly({ payoutHash, toldAt }: Live, { forward }: PaymentStep): boolean {
+    if (forward === null || payoutHash === null) return false;
+    return toldAt === null || this.#engine.clock.elapsed < toldAt + PART_KNOWN_MS;
   }
 
   #apply(payment: Live, step: PaymentStep): void {
@@ -165,7 +178,10 @@ export class SimNowPayments implements NowPayments {
     this.#answers.mayFail('payment');
     const found = this.#payments.find(({ script }) => script.id === paymentId);
     if (!found || found.next === 0) return null;
-    return { ...this.#factsOf(found), ...this.#lieAbout(found) };
+    const [facts, lie] = [this.#factsOf(found), this.#lieAbout(found)];
+    if (facts.payoutHash !== null && Object.keys(lie).length === 0)
+      found.toldAt ??= this.#engine.clock.elapsed;
+    return { ...facts, ...lie };
   }
 
   /** GET contradicts the webhook, or has not heard yet of what it told. */
