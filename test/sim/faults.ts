@@ -99,7 +99,7 @@ const table = {
   forgetful: { rate: 0.05, most: 0.4, text: 'a node accepts a transaction and forgets it' },
   disagreement: { rate: 0.03, most: 0.3, text: 'two nodes that must agree do not' },
   strangers: { rate: 0.01, most: 0.1, text: 'somebody sends coins that nobody asked for' },
-  'foreign-key': { rate: 0.0002, most: 0.005, text: 'somebody else signs with our key' },
+  'foreign-key': { rate: 0.0004, most: 0.005, text: 'somebody else signs with our key' },
   policy: { rate: 0.4, most: 1, text: 'clients change threshold, strategy and wallet in the middle' },
   payments: { rate: 0.3, most: 0.9, text: 'partial payments, failures and refunds are reported' },
 } as const satisfies Record<string, Fault>;
@@ -169,15 +169,39 @@ export class Faults {
   }
 }
 
-/** Which faults a seed has, and how strong: most often many, now and then one or none. */
+/** Faults that lead together to what each alone hardly ever reaches; in such a seed they are strong. */
+const THEMES: readonly (readonly FaultName[])[] = [
+  ['operator', 'swaps', 'swap-lies', 'late-look', 'stuck', 'revert', 'gas-spike', 'policy', 'crash'],
+  ['operator', 'swaps', 'payments', 'gas-short', 'foreign-key', 'slow-block', 'outage', 'timeout'],
+  [
+    'odd-bodies',
+    'poison',
+    'contradictions',
+    'payments',
+    'late-client',
+    'rates',
+    'duplicates',
+    'disorder',
+    'lost',
+    'forged',
+    'policy',
+    'operator',
+  ],
+];
+
+/** Which faults a seed has, and how strong: most often many, now and then a few, one or none. */
 function swarm(random: Random): Map<FaultName, number> {
   const kind = random.int(1, 100);
   if (kind <= 3) return new Map();
-  if (kind <= 18) {
+  if (kind <= 15) {
     const name = random.pick(FAULT_NAMES);
     return new Map([[name, FAULTS[name].most]]);
   }
-  if (kind <= 50) return new Map(FAULT_NAMES.map((name) => [name, FAULTS[name].rate]));
+  if (kind <= 50) {
+    const theme = random.pick(THEMES);
+    return new Map(theme.map((name) => [name, Math.min(FAULTS[name].most, FAULTS[name].rate * 3)]));
+  }
+  if (kind <= 72) return new Map(FAULT_NAMES.map((name) => [name, FAULTS[name].rate]));
   const some = FAULT_NAMES.filter(() => random.chance(0.5));
   return new Map(some.map((name) => [name, strengthOf(FAULTS[name], random)]));
 }

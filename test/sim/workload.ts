@@ -326,7 +326,7 @@ function lifeOf(
           begin,
           { status: 'failed', outcome: null, forward: null, after: gap() },
           { status: 'finished', outcome, forward: null, after: gap() },
-          { status: 'refunded', outcome, forward: null, after: gap() },
+          { status: 'refunded', outcome, forward: null, after: random.int(500, 3_000) },
         ),
         fate: 'either',
       };

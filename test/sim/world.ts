@@ -78,16 +78,12 @@ export function createWorld(engine: Engine, warm: WarmPglite): World {
     isFinal: (hash) => chain.isFinal(hash),
     isSwapped: (payoutId, hash) => swap.hasPaid(payoutId, hash),
   });
-  const found = new Set<string>();
   const values = new ValuesWatch({
     hasBrought: (paymentId, asset, amount) =>
       workload.payments.find(({ script }) => script.id === paymentId)?.fate !== 'none' &&
       nowpayments.hasTold(paymentId, asset, amount),
-    isGenuine: (id, value) => {
-      // Redriven, it comes under its id again.
-      if (CODEC.decode(TOPIC.received, value).source === 'reconcile') found.add(id);
-      return nowpayments.hasSigned(id) || found.has(id);
-    },
+    isGenuine: (id, value) =>
+      nowpayments.hasSigned(id) || CODEC.decode(TOPIC.received, value).source === 'reconcile',
     proposalOf,
   });
   const watch = new Watch((error) => engine.fail(error), steps, values, new ThresholdsWatch(creditOf));
@@ -153,7 +149,7 @@ function creditOf(bytes: Buffer): Credit {
   return { clientId: client_id, seq, asset, available: minor, threshold: threshold_usd, hasPayout };
 }
 
-/** What was decoded from a record, for the auditor. */
+/** What was decoded from a record, for the auditor. @throws CodecError */
 export function decoded<T extends TopicName>(topic: T, record: LogRecord) {
   return CODEC.decode(topic, record.value!);
 }

@@ -14,6 +14,7 @@ import { parseMoney } from '../../../schemas/money.ts';
 import { orderKeys } from '../../../schemas/order-mac.ts';
 import { intentBell } from '../bells.ts';
 import { GWEI } from '../providers/blocks.ts';
+import type { Random } from '../random.ts';
 import { ORDER_SECRET, SETTINGS } from '../settings.ts';
 import { CODEC, type World } from '../world.ts';
 import { registerLate } from './policy.ts';
@@ -46,6 +47,7 @@ interface Case {
   readonly kind: 'payout' | 'conversion';
   readonly id: string;
   readonly state: PayoutState;
+  readonly reason: string | null;
 }
 
 export async function runOperator(world: World): Promise<void> {
@@ -53,20 +55,29 @@ export async function runOperator(world: World): Promise<void> {
   if (!engine.faults.strikes('operator')) return;
   const random = engine.faults.chanceOf('operator');
   const news = new Set(['payout', 'conversion', 'transfer'].map(intentBell));
-  for (let left = random.int(5, 30); left > 0; left--) {
-    await engine.sleep(random.int(...BETWEEN_MS), random.chance(0.5) ? (bell) => news.has(bell) : undefined);
+  for (let left = random.int(10, 40); left > 0; left--) {
+    await engine.sleep(random.int(...BETWEEN_MS), random.chance(0.7) ? (bell) => news.has(bell) : undefined);
     if (engine.faults.quiet) return;
     if (random.chance(0.1)) await redrive(world);
     if (random.chance(0.2)) await sendBack(world);
-    const open = await casesIn(world, Object.keys(MAY));
-    if (open.length === 0) continue;
-    // What is seldom in sight is decided as often as the rest.
-    const kinds = [...new Set(open.map(nameOf))];
-    const kind = random.pick(kinds);
-    const chosen = random.pick(open.filter((one) => nameOf(one) === kind));
-    await decide(world, chosen, random.pick(MAY[chosen.state]!));
+    const chosen = chooseOf(await casesIn(world, Object.keys(MAY)), random);
+    if (chosen) await decide(world, chosen, random.pick(MAY[chosen.state]!));
   }
 }
+
+/** What passes soon is often decided first; of the rest, what is seldom in sight as often as what is always there. */
+function chooseOf(all: readonly Case[], random: Random): Case | undefined {
+  // At the provider only what it holds itself can be held.
+  const open = all.filter(({ state, reason }) => !AT_PROVIDER.has(state) || reason === 'provider_hold');
+  if (open.length === 0) return undefined;
+  const kinds = [...new Set(open.map(nameOf))];
+  const passing = kinds.filter((name) => PASSING.test(name));
+  const kind = random.pick(passing.length > 0 && random.chance(0.6) ? passing : kinds);
+  return random.pick(open.filter((one) => nameOf(one) === kind));
+}
+
+const AT_PROVIDER: ReadonlySet<string> = new Set(['funded', 'exchanging']);
+const PASSING = / (requested|ordered|funded|exchanging)$/;
 
 function nameOf({ kind, state }: Case): string {
   return `${kind} ${state}`;
@@ -131,8 +142,8 @@ async function sendBack({ db, plain, engine }: World): Promise<void> {
 
 function casesIn({ plain }: World, states: readonly string[]): Promise<Case[]> {
   return plain.query<Case>(
-    `SELECT 'payout' AS kind, payout_id::text AS id, state FROM payout_batches WHERE state = ANY($1::text[])
-     UNION ALL SELECT 'conversion', conversion_id::text, state FROM conversions WHERE state = ANY($1::text[])
+    `SELECT 'payout' AS kind, payout_id::text AS id, state, reason FROM payout_batches WHERE state = ANY($1::text[])
+     UNION ALL SELECT 'conversion', conversion_id::text, state, reason FROM conversions WHERE state = ANY($1::text[])
      ORDER BY 1, 2`,
     [states],
   );

@@ -40,11 +40,11 @@ export async function runOwners(world: World): Promise<void> {
 }
 
 async function changeOf({ plain }: World, id: string, random: Random): Promise<Partial<ClientPolicy>> {
-  if (random.chance(0.4)) return random.pick(WALLETS);
   const [before] = await plain.query<Pick<ClientRow, 'payout_strategy'>>(
     'SELECT payout_strategy FROM clients WHERE client_id = $1',
     [id],
   );
+  if (random.chance(before!.payout_strategy === 'instant' ? 0.8 : 0.3)) return random.pick(WALLETS);
   const threshold = random.pick([40, 80, 200]);
   if (before!.payout_strategy === 'threshold' && threshold === 200)
     return { strategy: 'instant', thresholdUsd: null };

@@ -1,4 +1,6 @@
 /** Was every payment credited from the first of its proposals, exactly as proposed? */
+import type { LogRecord } from '../../../processors/runtime/log-record.ts';
+import { CodecError } from '../../../schemas/codec.ts';
 import { partitionOf } from '../../../schemas/partition.ts';
 import { TOPIC, TOPICS } from '../../../schemas/topology.ts';
 import type { Expected } from '../workload.ts';
@@ -19,11 +21,21 @@ function proposalsOf({ log }: World): Map<string, Proposal> {
     log
       .all(TOPIC.valued)
       .filter(({ headers }) => headers['event-id'] !== undefined)
-      .map((record) => [
-        `${partitionOf(record.key!, partitions)} ${record.offset}`,
-        decoded(TOPIC.valued, record),
-      ]),
+      .flatMap((record) => {
+        const proposal = readable(record);
+        return proposal ? [[`${partitionOf(record.key!, partitions)} ${record.offset}`, proposal]] : [];
+      }),
   );
+}
+
+/** undefined: nonsense that somebody wrote and an operator redrove. */
+function readable(record: LogRecord): Proposal | undefined {
+  try {
+    return decoded(TOPIC.valued, record);
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
+  }
 }
 
 function auditSource(

@@ -2,6 +2,7 @@
  * What a payment may be worth, at the moment it is booked: only what its provider said of it, only from notices that the
  * provider signed, at a rate that was usable, agreed and fresh, less 3 %.
  */
+import { ATTEMPT_HEADER } from '../../../processors/accumulate/record.ts';
 import type { OutRecord } from '../../../processors/runtime/publisher.ts';
 import { TOPIC } from '../../../schemas/topology.ts';
 import type { Committed } from '../database.ts';
@@ -81,8 +82,8 @@ export class ValuesWatch {
   /** @returns one line per thing that is wrong */
   appended({ topic, headers, value }: OutRecord): string[] {
     const id = headers['event-id'];
-    // Without an id it is nothing of ours.
-    if (id === undefined || value === null) return [];
+    // Without an id it is nothing of ours; redriven, it was judged when it first came.
+    if (id === undefined || value === null || headers[ATTEMPT_HEADER] !== undefined) return [];
     if (topic === TOPIC.received && !this.#options.isGenuine(id, value))
       return [`event ${id} of ${topic} is a notice that nobody signed`];
     return topic === TOPIC.valued ? this.#proposal(this.#options.proposalOf(value)) : [];

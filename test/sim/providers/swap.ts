@@ -50,6 +50,8 @@ export interface BookEntry {
 /** Least amounts, unless it says otherwise for a while. */
 export const MIN: Readonly<Record<LedgerAsset, string>> = { ETH: '0.004', USDT: '12.5' };
 const RAISED: Readonly<Record<LedgerAsset, string>> = { ETH: '0.4', USDT: '1250' };
+/** Then it does what it should. */
+const REFUNDS_MOST = 3;
 /** Words for a swap that stands still. */
 const HELD = ['hold', 'verifying', 'overdue', 'expired'] as const;
 /** A word that nobody knows. */
@@ -154,8 +156,11 @@ export class SimSwap implements SwapProvider {
     const { faults } = this.#engine;
     const chance = faults.chanceOf('swaps');
     const owner = ownerOf(reference);
-    const before = [...this.orders.values()].filter(({ order }) => ownerOf(order.reference) === owner);
-    if (before.some(({ status }) => status === 'refunded') && faults.of('swaps') > 0 && chance.chance(0.6)) {
+    const refunds = [...this.orders.values()].filter(
+      ({ order, status }) => status === 'refunded' && ownerOf(order.reference) === owner,
+    ).length;
+    // Also in the quiet phase, but not for ever.
+    if (refunds > 0 && refunds < REFUNDS_MOST && faults.on.includes('swaps') && chance.chance(0.6)) {
       faults.struck('swaps');
       return ['refund', chance.chance(0.5)];
     }
