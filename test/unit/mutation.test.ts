@@ -3,9 +3,9 @@ import { matchesGlob } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { GROUP_NAMES, GROUPS } from '../mutation/groups.ts';
 import { strykerPlugins } from '../mutation/ignore-words.ts';
-import { mutationPage, scoreTable, withScores } from '../mutation/page.ts';
-import { scoreFrom, scoreOf, sumOf } from '../mutation/score.ts';
-import { allFiles } from './source-tree.ts';
+import { mutationPage, scoresIn, scoreTable, withScores } from '../mutation/page.ts';
+import { GOAL, scoreFrom, scoreOf, sumOf } from '../mutation/score.ts';
+import { allFiles, readText } from './source-tree.ts';
 
 const report = (...statuses: string[]) => ({
   files: { 'a.ts': { mutants: statuses.map((status) => ({ status })) } },
@@ -29,6 +29,17 @@ describe('the score', () => {
 });
 
 describe('docs/mutation.md', () => {
+  const page = readText('docs/mutation.md');
+
+  it('is what a run writes, for every group', () => {
+    expect(scoresIn(page).map(({ name }) => name)).toEqual(GROUP_NAMES);
+    expect(mutationPage(scoresIn(page))).toBe(page);
+  });
+
+  it(`tells of ${GOAL} % or more in each`, () => {
+    expect(scoresIn(page).filter(({ percent }) => percent < GOAL)).toEqual([]);
+  });
+
   it('keeps the rows of groups that a run leaves out', () => {
     const before = mutationPage(GROUP_NAMES.map((name) => scoreFrom(name, 9, 10)));
     const after = withScores(before, [scoreFrom('swap', 10, 10)]);

@@ -394,7 +394,7 @@ describe('a threshold', () => {
   it.each<[string, string[]]>([
     ['a payout at the threshold', seen({}, known)],
     ['no payout below it', seen({ available: 149_999_999n, hasPayout: false }, known)],
-    ['no payout while the minimum is unknown', seen({ hasPayout: false })],
+    ['a payout while the minimum is unknown', seen({})],
     ['no payout below a minimum above the threshold', seen({ hasPayout: false }, known, raised)],
     ['a payout after the minimum fell again', seen({}, raised, known)],
     [
@@ -410,7 +410,7 @@ describe('a threshold', () => {
     ['no payout at the threshold', seen({ hasPayout: false }, known)],
     ['a payout below it', seen({ available: 149_999_999n }, known)],
     ['a payout below the minimum', seen({}, known, raised)],
-    ['a payout while the minimum is unknown', seen({})],
+    ['no payout at the threshold while the minimum is unknown', seen({ hasPayout: false })],
   ])('sees %s', (_name, problems) => {
     expect(problems.join()).toMatch(/^credit 4 of client -1 made \d+ of 150000000 with a minimum of/);
   });
