@@ -51,8 +51,16 @@ export function systemEnv(): Record<string, string> {
   return Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 }
 
+/** 16 random bytes as Kafka writes a UUID. One that began with `-` would be read as an option by Kafka's own tools. */
+export function newClusterId(random: (size: number) => Buffer = randomBytes): string {
+  const bytes = random(16);
+  // The first of the 22 characters is then among the lower half of the alphabet, which ends in `-` and `_`.
+  bytes[0]! &= 0x7f;
+  return bytes.toString('base64url');
+}
+
 async function format(options: KafkaOptions, jvm: string[], config: string): Promise<void> {
-  const id = randomBytes(16).toString('base64url');
+  const id = newClusterId();
   const tool = ['kafka.tools.StorageTool', 'format', '-t', id, '-c', config];
   const args = ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...jvm, ...tool];
   const { code, output } = await runCommand(options.java, args, { env: systemEnv(), cwd: options.folder });
